@@ -1,0 +1,8 @@
+export { type DeviceKind, XlaBackend } from './backend'
+export { type Node } from './graph/graph'
+export { type BinaryOp, type Comparison, Hlo, type ReduceOp } from './graph/hlo'
+export { type ElementType, type TensorType } from './graph/types'
+export { findPlugin, type PluginInfo } from './install/index'
+export { type JitFunction, type JitOptions, jit } from './jit'
+export { defineXlaKernel, type Lowering, type LoweringContext } from './kernels/index'
+export { PluginNotFoundError, type RegisterOptions, registerXla } from './register'

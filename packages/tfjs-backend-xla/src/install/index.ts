@@ -1,0 +1,5 @@
+export { cacheDirectory } from './cache'
+export type { DeviceKind } from './catalogue'
+export { type FindPluginOptions, findPlugin, findPlugins, installHint, type PluginInfo } from './discover'
+export { PluginInstallError, PluginNotFoundError } from './errors'
+export { type InstallOptions, installPlugin } from './install'

@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+// Tests run from the sources of all packages, so nothing has to be built first.
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@babble\/([^/]+)\/(gradients)$/, replacement: source('./packages/$1/src/$2.ts') },
+      { find: /^@babble\/([^/]+)\/testing$/, replacement: source('./packages/$1/src/testing/index.ts') },
+      { find: /^@babble\/([^/]+)$/, replacement: source('./packages/$1/src/index.ts') },
+    ],
+  },
+  test: {
+    pool: 'forks',
+    include: ['packages/*/src/**/*.test.ts', 'examples/*/src/**/*.test.ts', 'bench/src/**/*.test.ts'],
+    globalSetup: [source('./scripts/vitest/engine.ts')],
+    reporters: ['default', source('./scripts/vitest/totals.ts')],
+    testTimeout: 120_000,
+    // TensorFlow.js publishes its gradient functions as ES modules without file extensions, which only a bundler resolves.
+    server: { deps: { inline: [/@tensorflow\/tfjs/] } },
+  },
+})
