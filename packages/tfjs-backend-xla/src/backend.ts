@@ -1,4 +1,4 @@
-import { type DataId, type DataType, KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core'
+import { type DataId, type DataType, engine, KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core'
 import { Graph, type Node } from './graph/graph'
 import { Hlo } from './graph/hlo'
 import { printProgram } from './graph/print'
@@ -65,8 +65,10 @@ export class XlaBackend extends KernelBackend {
   }
 
   entry(dataId: DataId): Entry {
+    // A tensor made on another backend is brought here, as TensorFlow.js does between its own.
+    if (!this.#entries.has(dataId) && engine().state.tensorInfo.has(dataId)) engine().moveData(this, dataId)
     const entry = this.#entries.get(dataId)
-    if (!entry) throw new Error('this tensor is disposed, or belongs to another backend.')
+    if (!entry) throw new Error('this tensor is disposed.')
     return entry
   }
 

@@ -1,1 +1,7 @@
-export {}
+export { type Conv1dOptions, conv1d } from './conv1d'
+export { type CtcLossOptions, ctcLoss } from './ctc-loss'
+export { gelu } from './gelu'
+export { type GroupNormOptions, groupNorm } from './group-norm'
+export { layerNorm } from './layer-norm'
+export { scaleGradient } from './scale-gradient'
+export { stopGradient } from './stop-gradient'

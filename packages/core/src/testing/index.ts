@@ -1,3 +1,4 @@
 /** Helpers for Babble's own tests; not part of the published interface. */
 export { type CloseTolerance, expectClose, maxDifference } from './close'
+export { expectGradients, randomTensor } from './gradient'
 export { enginesUnderTest, useEngine } from './engines'

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { spawnSync } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sourceLoader } from '../install/source-loader'
 import { PjrtClient } from './client'
 import { encodeCompileOptions } from './compile-options'
 import { XlaError } from './errors'
@@ -38,7 +38,8 @@ describe.skipIf(!testPlugin)(`PjrtClient${needsPlugin}`, () => {
     expect(() => PjrtClient.create(testPlugin!, { deviceCount: 0 })).toThrow(XlaError)
   })
 
-  it('reports a create option the plugin does not know', () => {
+  // Other builds of XLA pass over options they do not know.
+  it.runIf(testPlugin?.includes('lammps'))('reports a create option the plugin does not know', () => {
     expect(() => PjrtClient.create(testPlugin!, { createOptions: { no_such_option: true } })).toThrow(/no_such_option/)
   })
 
@@ -68,24 +69,32 @@ describe.skipIf(!testPlugin)(`PjrtClient${needsPlugin}`, () => {
 
   it('compiles in the background while JavaScript goes on, also what recurses too deep for a small stack', async () => {
     const type = 'tensor<8xf32>'
-    const chain = Array.from(
-      { length: 2500 },
-      (_, i) => `%${i + 1} = stablehlo.${i % 2 ? 'tanh' : 'cosine'} %${i} : ${type}`,
+    const length = 2500
+    const chain = Array.from({ length }, (_, i) =>
+      i % 2 ? `%${i + 1} = stablehlo.add %${i}, %0 : ${type}` : `%${i + 1} = stablehlo.sqrt %${i} : ${type}`,
     )
-    const text = `func.func @main(%0: ${type}) -> ${type} {\n${chain.join('\n')}\nreturn %2500 : ${type} }`
+    const text = `func.func @main(%0: ${type}) -> ${type} {\n${chain.join('\n')}\nreturn %${length} : ${type} }`
     let ticks = 0
     const timer = setInterval(() => ticks++, 5)
     const program = await client.compileAsync(text, [f32(8)])
     clearInterval(timer)
     expect(ticks).toBeGreaterThan(3)
     let expected = 0.25
-    for (let i = 0; i < 2500; i++) expected = i % 2 ? Math.tanh(expected) : Math.cos(expected)
+    for (let i = 0; i < length; i++) expected = i % 2 ? expected + 0.25 : Math.sqrt(expected)
     const [result] = program.execute([client.bufferFromHost(new Float32Array(8).fill(0.25), f32(8))])
-    expect(new Float32Array(result!.read())[7]).toBeCloseTo(expected, 5)
+    expect(new Float32Array(result!.read())[7]).toBeCloseTo(expected, 6)
   })
 
   it('rejects with the error of a background compilation', async () => {
     await expect(client.compileAsync('func.func @main() { nonsense }', [])).rejects.toThrow(/nonsense/)
+  })
+
+  it('waits for a background compilation before it closes, which then fails', async () => {
+    const other = PjrtClient.create(testPlugin!)
+    const compiling = other.compileAsync(addProgram(3), [f32(3)])
+    other.dispose()
+    await expect(compiling).rejects.toThrow(/client has been disposed/)
+    expect(other.liveObjectCount).toBe(0)
   })
 
   it('frees everything it handed out when it is disposed, and can be used no more', async () => {
@@ -121,12 +130,11 @@ describe.skipIf(!testPlugin)(`PjrtClient${needsPlugin}`, () => {
     const [sum] = add.execute([input, input])
     const result = [...new Float32Array(await sum.readAsync())].join(' ')
     add.execute([input, input])`
-  const packageFolder = fileURLToPath(new URL('../..', import.meta.url))
 
   it('lets the process end cleanly and quietly with nothing disposed and a computation in flight', () => {
-    const args = ['--import', 'tsx', '--input-type=module', '-e', `${script}; console.log(result)`]
-    const output = execFileSync(process.execPath, args, { cwd: packageFolder, encoding: 'utf8', stdio: 'pipe' })
-    expect(output).toBe('6 8\n')
+    const args = [...sourceLoader, '--input-type=module', '-e', `${script}; console.log(result)`]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '6 8\n', stderr: '' })
   })
 
   it('works in worker threads, each with a client of its own', async () => {
@@ -134,7 +142,7 @@ describe.skipIf(!testPlugin)(`PjrtClient${needsPlugin}`, () => {
     const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`)
     const run = () =>
       new Promise((resolve, reject) => {
-        const worker = new Worker(url, { execArgv: ['--import', 'tsx'] })
+        const worker = new Worker(url, { execArgv: [...sourceLoader] })
         worker.once('message', resolve)
         worker.once('error', reject)
       })

@@ -87,12 +87,15 @@ export class PjrtClient {
     // XLA's compiler overflows koffi's default background stack.
     if (!canCompileInBackground()) return this.compile(mlir, outputs, options)
     const { request, signature } = this.prepareCompile(mlir, options)
-    const { api } = this.runtime
-    await this.runtime.background(withPinnedAsync(request, () => api.callAsync('Client_Compile', request.args)))
-    const executable = new PjrtExecutable(this.runtime, request.args.get('executable'), signature, outputs)
-    if (this.runtime.isDisposed) executable.dispose()
-    this.runtime.assertOpen()
-    return executable
+    const { runtime } = this
+    const work = async () => {
+      await withPinnedAsync(request, () => runtime.api.callAsync('Client_Compile', request.args))
+      const executable = new PjrtExecutable(runtime, request.args.get('executable'), signature, outputs)
+      if (runtime.isDisposed) executable.dispose()
+      runtime.assertOpen()
+      return executable
+    }
+    return runtime.background(work())
   }
 
   /** Copies host memory (row-major) to a device. `data` may be changed as soon as this returns. */

@@ -91,12 +91,7 @@ export class PjrtExecutable {
    * donates are gone afterwards, except those named in `nonDonatable`.
    */
   execute(inputs: readonly PjrtBuffer[], options?: ExecuteOptions): PjrtBuffer[] {
-    if (this.isDisposed) {
-      throw new XlaError(
-        `The program '${this.name}' ${this.runtime.isDisposed ? 'belongs to a client that' : ''} has been disposed`,
-        'FAILED_PRECONDITION',
-      )
-    }
+    this.assertUsable()
     const kept = options?.nonDonatable
     this.setInputs(inputs)
     this.setKept(kept)
@@ -114,7 +109,7 @@ export class PjrtExecutable {
 
   /** What the compiled program needs in device memory. */
   memoryStats(): CompiledMemoryStats {
-    if (this.isDisposed) throw new XlaError(`The program '${this.name}' has been disposed`, 'FAILED_PRECONDITION')
+    this.assertUsable()
     return this.withExecutable((executable) => {
       const args = new Struct(ARGS.Executable_GetCompiledMemoryStats)
       args.set('executable', executable)
@@ -133,6 +128,12 @@ export class PjrtExecutable {
   /** Frees the compiled program; safe while it runs. Harmless a second time. */
   dispose(): void {
     this.runtime.handles.release(this.handle)
+  }
+
+  private assertUsable(): void {
+    if (!this.isDisposed) return
+    const reason = this.runtime.isDisposed ? 'belongs to a client that has been disposed' : 'has been disposed'
+    throw new XlaError(`The program '${this.name}' ${reason}`, 'FAILED_PRECONDITION')
   }
 
   private setInputs(inputs: readonly PjrtBuffer[]): void {

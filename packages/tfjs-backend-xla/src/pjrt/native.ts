@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module'
 import process from 'node:process'
-import type Koffi from 'koffi'
-import type { LibraryHandle } from 'koffi'
+import type { default as Koffi, LibraryHandle } from 'koffi'
 import { XlaError } from './errors'
 import type { StructLayout } from './layouts'
 
@@ -25,7 +24,8 @@ export function loadKoffi(): typeof Koffi {
   if (koffiModule) return koffiModule
   let koffi: typeof Koffi
   try {
-    koffi = createRequire(import.meta.url)('koffi') as typeof Koffi
+    // The CommonJS build has no import.meta.
+    koffi = createRequire(typeof __filename === 'string' ? __filename : import.meta.url)('koffi') as typeof Koffi
   } catch (cause) {
     throw new XlaError(
       `The xla backend needs the npm package 'koffi' and its binary for ${process.platform}-${process.arch}, ` +

@@ -1,0 +1,3 @@
+import { program } from '../scripts/tsup'
+
+export default program({ step: 'src/step.ts', ours: 'src/ours.ts' })

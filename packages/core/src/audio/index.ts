@@ -1,0 +1,5 @@
+export type { DecodedAudio } from './decoded-audio'
+export { decodeFlac } from './flac'
+export { type Audio, decodeAudio, type ReadAudioOptions, readAudio } from './read-audio'
+export { resample } from './resample'
+export { decodeWav, encodeWav } from './wav'

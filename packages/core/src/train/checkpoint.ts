@@ -1,0 +1,224 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  type HostTensor,
+  isCompleteDirectory,
+  readSafetensors,
+  toFloat32,
+  writeDirectoryAtomic,
+  writeSafetensors,
+} from '../checkpoint/index'
+import type { BatchPosition } from '../data/index'
+import { CheckpointError } from '../errors'
+import type { MetricWindowState } from './metric-window'
+import type { CheckpointableModel } from './trainer-options'
+
+export const CHECKPOINT_FORMAT = 1
+
+const MODEL_FILE = 'model.safetensors'
+const OPTIMIZER_FILE = 'optimizer.safetensors'
+const STATE_FILE = 'trainer.json'
+const CONFIG_FILE = 'config.json'
+
+/** `trainer.json`: everything that a resumed run needs beside the tensors. */
+export interface TrainerState {
+  readonly format: typeof CHECKPOINT_FORMAT
+  /** Updates done. */
+  readonly step: number
+  /** Epoch of the last batch, for the log. */
+  readonly epoch: number
+  /** The batch that the next update begins with. */
+  readonly nextBatch: BatchPosition
+  /** With `step`, the whole state of the run's randomness: keys are a function of both. */
+  readonly seed: number
+  readonly objective: string
+  readonly data: string
+  readonly optimizer: Readonly<Record<string, unknown>>
+  readonly evaluatedStep: number
+  /** Records in the log at this step. */
+  readonly logRecords: number
+  /** Seconds of training so far. */
+  readonly seconds: number
+  readonly window: MetricWindowState
+  readonly monitors: Readonly<Record<string, unknown>>
+}
+
+export interface CheckpointContents {
+  readonly state: TrainerState
+  readonly modelState: ReadonlyMap<string, tf.Tensor>
+  readonly optimizerState: ReadonlyMap<string, tf.Tensor>
+  readonly modelConfig: Readonly<Record<string, unknown>> | undefined
+  /** Older checkpoints beyond this many are removed once the new one is complete. */
+  readonly keepLast: number
+}
+
+export interface RestoreTarget {
+  readonly model: CheckpointableModel
+  readonly optimizerState: ReadonlyMap<string, tf.Variable>
+  readonly expected: {
+    readonly seed: number
+    readonly objective: string
+    readonly data: string
+    readonly modelConfig: Readonly<Record<string, unknown>> | undefined
+  }
+}
+
+export const checkpointName = (step: number): string => `checkpoint-${step}`
+
+/** Steps of the complete checkpoints in a run directory, ascending. */
+export const findCheckpoints = async (runDirectory: string): Promise<number[]> => {
+  const steps: number[] = []
+  for (const name of existsSync(runDirectory) ? await readdir(runDirectory) : []) {
+    const step = /^checkpoint-(\d+)$/.exec(name)?.[1]
+    if (step !== undefined && (await isCompleteDirectory(join(runDirectory, name)))) steps.push(Number(step))
+  }
+  return steps.sort((a, b) => a - b)
+}
+
+/** Removes what a process that was killed while writing or removing has left behind in its run directory. */
+export const cleanCheckpoints = async (runDirectory: string): Promise<void> => {
+  for (const name of existsSync(runDirectory) ? await readdir(runDirectory) : []) {
+    const path = join(runDirectory, name)
+    const halfDone = /^\.(checkpoint-\d+|metrics\.jsonl|run\.json)\./.test(name)
+    const incomplete = /^checkpoint-\d+$/.test(name) && !(await isCompleteDirectory(path))
+    if (halfDone || incomplete) await rm(path, { recursive: true, force: true })
+  }
+}
+
+const toHost = async (tensors: ReadonlyMap<string, tf.Tensor>): Promise<[string, HostTensor][]> => {
+  const entries: [string, HostTensor][] = []
+  for (const [name, tensor] of tensors) {
+    const data = await tensor.data()
+    if (tensor.dtype === 'float32')
+      entries.push([name, { data: data as Float32Array, shape: tensor.shape, dtype: 'F32' }])
+    else if (tensor.dtype === 'int32')
+      entries.push([name, { data: data as Int32Array, shape: tensor.shape, dtype: 'I32' }])
+    else
+      throw new CheckpointError(`"${name}" has type ${tensor.dtype}; only float32 and int32 are saved.`, {
+        field: name,
+      })
+  }
+  return entries
+}
+
+/**
+ * Writes `checkpoint-<step>` so that it is there either whole or not at all, and then removes those beyond `keepLast`.
+ */
+export const saveCheckpoint = async (runDirectory: string, contents: CheckpointContents): Promise<void> => {
+  const { state, modelState, optimizerState, modelConfig, keepLast } = contents
+  const model = await toHost(modelState)
+  const optimizer = await toHost(optimizerState)
+  await writeDirectoryAtomic(join(runDirectory, checkpointName(state.step)), async (directory) => {
+    await writeSafetensors(join(directory, MODEL_FILE), model, { format: 'pt' })
+    await writeSafetensors(join(directory, OPTIMIZER_FILE), optimizer)
+    await writeFile(join(directory, STATE_FILE), `${JSON.stringify(state, null, 2)}\n`)
+    if (modelConfig) await writeFile(join(directory, CONFIG_FILE), `${JSON.stringify(modelConfig, null, 2)}\n`)
+  })
+  for (const step of (await findCheckpoints(runDirectory)).slice(0, -keepLast)) {
+    // Renamed first, so that one half removed is never taken for a checkpoint.
+    const doomed = join(runDirectory, `.${checkpointName(step)}.removed`)
+    await rename(join(runDirectory, checkpointName(step)), doomed)
+    await rm(doomed, { recursive: true, force: true })
+  }
+}
+
+const readState = async (directory: string): Promise<TrainerState> => {
+  const file = join(directory, STATE_FILE)
+  let state: TrainerState
+  try {
+    state = JSON.parse(await readFile(file, 'utf8')) as TrainerState
+  } catch (cause) {
+    throw new CheckpointError('this trainer state cannot be read.', {
+      file,
+      cause,
+      cure: 'Remove the checkpoint to use the one before.',
+    })
+  }
+  if (state.format !== CHECKPOINT_FORMAT) {
+    throw new CheckpointError(`format ${state.format}, where ${CHECKPOINT_FORMAT} is expected.`, {
+      file,
+      field: 'format',
+    })
+  }
+  return state
+}
+
+/** Fields in which two configurations differ, as `name: there -> here`. */
+const differences = (
+  saved: Readonly<Record<string, unknown>>,
+  current: Readonly<Record<string, unknown>>,
+): string[] => {
+  // Through JSON, as the saved one was: undefined fields vanish.
+  const here = JSON.parse(JSON.stringify(current)) as Record<string, unknown>
+  const names = [...new Set([...Object.keys(saved), ...Object.keys(here)])]
+  return names
+    .filter((name) => !isDeepStrictEqual(saved[name], here[name]))
+    .map((name) => `${name}: ${JSON.stringify(saved[name])} in the checkpoint, ${JSON.stringify(here[name])} now`)
+}
+
+const checkExpectations = async (
+  directory: string,
+  state: TrainerState,
+  expected: RestoreTarget['expected'],
+): Promise<void> => {
+  const { modelConfig, ...run } = expected
+  const { seed, objective, data } = state
+  const found = differences({ seed, objective, data }, run)
+  const configFile = join(directory, CONFIG_FILE)
+  if (modelConfig && existsSync(configFile)) {
+    found.push(...differences(JSON.parse(await readFile(configFile, 'utf8')) as Record<string, unknown>, modelConfig))
+  }
+  if (found.length > 0) {
+    throw new CheckpointError(`the checkpoint is of another run.\n  ${found.join('\n  ')}\n`, {
+      file: directory,
+      cure: 'Resume with the options that the run began with, or take another run directory.',
+    })
+  }
+}
+
+/** Names and shapes that the checkpoint and the trainer do not share. */
+const checkOptimizer = (
+  file: string,
+  saved: ReadonlyMap<string, HostTensor>,
+  state: ReadonlyMap<string, tf.Variable>,
+): void => {
+  const found: string[] = []
+  for (const [name, { shape }] of state) {
+    const tensor = saved.get(name)
+    if (!tensor) found.push(`missing: ${name} [${shape.join(', ')}]`)
+    else if (!isDeepStrictEqual([...tensor.shape], [...shape])) {
+      found.push(`${name}: [${tensor.shape.join(', ')}] in the checkpoint, [${shape.join(', ')}] now`)
+    }
+  }
+  for (const name of saved.keys()) if (!state.has(name)) found.push(`unexpected: ${name}`)
+  if (found.length > 0) {
+    throw new CheckpointError(`the optimiser's state does not fit the model.\n  ${found.join('\n  ')}\n`, {
+      file,
+      cure: 'Resume with the same model, trainable parameters and parameter groups, or take another run directory.',
+    })
+  }
+}
+
+/**
+ * Puts a checkpoint's parameters and optimiser state into a model and an optimiser, and returns the rest.
+ *
+ * @throws CheckpointError, before anything is changed, when it is of another run or does not fit.
+ */
+export const loadCheckpoint = async (directory: string, target: RestoreTarget): Promise<TrainerState> => {
+  const state = await readState(directory)
+  await checkExpectations(directory, state, target.expected)
+  const optimizerFile = join(directory, OPTIMIZER_FILE)
+  const optimizer = await readSafetensors(optimizerFile)
+  const modelFile = join(directory, MODEL_FILE)
+  const model = await readSafetensors(modelFile)
+  checkOptimizer(optimizerFile, optimizer.tensors, target.optimizerState)
+  target.model.loadStateDict(model.tensors, { file: modelFile })
+  for (const [name, variable] of target.optimizerState) {
+    const { shape } = optimizer.tensors.get(name)!
+    tf.tidy(() => variable.assign(tf.tensor(toFloat32(optimizer.tensors.get(name)!), [...shape], 'float32')))
+  }
+  return state
+}

@@ -1,0 +1,71 @@
+import type * as tf from '@tensorflow/tfjs-core'
+import type { HostTensor } from '../checkpoint/index'
+import type { BatchSource } from '../data/index'
+import type { AdamWOptions } from './adamw'
+import type { Monitor } from './monitor'
+import type { Batch, Objective } from './objective'
+import type { ParameterGroup, TrainableModel } from './parameter-groups'
+import type { ProgressListener } from './progress'
+import type { MetricsRecord } from './run-log'
+import type { Schedule } from './schedules'
+
+/** What a trainer needs of a model; every `Module` has it. */
+export interface CheckpointableModel extends TrainableModel {
+  stateDict(): Map<string, tf.Tensor>
+  loadStateDict(tensors: Map<string, HostTensor>, options?: { strict?: boolean; file?: string }): unknown
+}
+
+export interface TrainerOptions<B extends Batch = Batch> {
+  readonly model: CheckpointableModel
+  readonly objective: Objective<B>
+  readonly data: BatchSource
+  /** Updates in all, those before a resume included. */
+  readonly maxSteps: number
+  readonly optimizer: AdamWOptions
+  /** Factor on the learning rate for update `step` (from 1). Default: constant. */
+  readonly schedule?: Schedule
+  /** Largest global gradient norm. Default: no clipping. */
+  readonly clipNorm?: number
+  /** Micro-batches to an update; their gradients are joined as those of one large batch. Default 1. */
+  readonly accumulate?: number
+  /** All the run's randomness follows from it. */
+  readonly seed: number
+  /** Where the log and the checkpoints go. Default: nothing is written. */
+  readonly runDirectory?: string
+  /** Go on from the last complete checkpoint in `runDirectory`, if there is one. Default true; false refuses a used directory. */
+  readonly resume?: boolean
+  /** Updates between checkpoints. Default 1000; one is always written at the end. */
+  readonly checkpointEvery?: number
+  /** Checkpoints kept, the newest. Default 3. */
+  readonly keepLast?: number
+  /** The model's configuration: written into each checkpoint as `config.json`, and compared on resume. */
+  readonly modelConfig?: Readonly<Record<string, unknown>>
+  /** Further fields for `run.json`. */
+  readonly runInfo?: Readonly<Record<string, unknown>>
+  /** Updates between log records, which average over them. Default 10. */
+  readonly logEvery?: number
+  /** Updates between evaluations. Default: none before the end. With `evaluate`, there is always one at the end. */
+  readonly evaluateEvery?: number
+  /** Gives metrics to log. It must not change the parameters. */
+  readonly evaluate?: (step: number) => Promise<Record<string, number>>
+  readonly parameterGroups?: readonly ParameterGroup[]
+  /** Watch the run, beside the built-in guard against losses that are not finite. */
+  readonly monitors?: readonly Monitor[]
+  /** Steps in a row that may be not finite before training stops. Default 10. */
+  readonly nonFinitePatience?: number
+  readonly onProgress?: ProgressListener
+  /** Aborting finishes the current step, saves and returns `interrupted`. */
+  readonly signal?: AbortSignal
+  /** Treat SIGINT and SIGTERM like an abort; a second one ends the process at once. Default false. */
+  readonly handleSignals?: boolean
+}
+
+export interface TrainerResult {
+  readonly status: 'completed' | 'interrupted'
+  /** Updates done in all. */
+  readonly step: number
+  /** The run's `train` and `evaluation` records from its first step on. */
+  readonly history: readonly MetricsRecord[]
+  /** Updates that were refused in this session because loss or gradient was not finite. */
+  readonly skippedSteps: number
+}

@@ -1,0 +1,129 @@
+import { type AdamWOptions, type ParameterGroup, polynomialDecaySchedule, type Schedule, triStageSchedule } from '@babble/core'
+import { type Wav2Vec2Config, wav2vec2Base, wav2vec2Large, wav2vec2Tiny } from './config'
+import type { GumbelTemperatureOptions } from './objective'
+
+/** Sizes of model with a recipe. */
+export type Wav2Vec2Size = 'tiny' | 'base' | 'large'
+
+/** What a `Trainer` is given for a run, beside model, objective and data. */
+export interface TrainingRecipe {
+  readonly maxSteps: number
+  readonly optimizer: AdamWOptions
+  readonly schedule: Schedule
+  readonly clipNorm?: number
+}
+
+export interface PretrainingRecipe extends TrainingRecipe {
+  readonly config: Wav2Vec2Config
+  readonly gumbelTemperature: GumbelTemperatureOptions
+  /** Factor on the gradient that reaches the waveform encoder. */
+  readonly featureGradMult: number
+  /** Weight of the mean square of the waveform encoder's output. */
+  readonly featurePenaltyWeight: number
+  /** Longest utterance, in samples. */
+  readonly cropSamples: number
+  /** Samples of a whole batch, over all devices and micro-batches. */
+  readonly batchSamples: number
+}
+
+const adam = (learningRate: number, weightDecay: number): AdamWOptions => ({
+  learningRate,
+  betas: [0.9, 0.98],
+  eps: 1e-6,
+  weightDecay,
+})
+
+/**
+ * Pre-training as in section 4.2: Adam, a linear warm-up over 8 % of the updates, then a linear decay. `base` and `large` are the
+ * paper's on LibriSpeech and LibriVox (1.6 h and 2.7 h of audio a batch, on 64 and 128 GPUs); `tiny` is for a laptop.
+ */
+export const pretrainingRecipe = (size: Wav2Vec2Size, overrides: { maxSteps?: number; config?: Partial<Wav2Vec2Config> } = {}): PretrainingRecipe => {
+  const recipe = {
+    tiny: {
+      config: wav2vec2Tiny(overrides.config),
+      maxSteps: 2000,
+      optimizer: adam(1e-3, 0.01),
+      clipNorm: 10,
+      gumbelTemperature: { start: 2, end: 0.5, decay: 0.9995 },
+      featureGradMult: 0.1,
+      featurePenaltyWeight: 10,
+      cropSamples: 80_000,
+      batchSamples: 640_000,
+    },
+    base: {
+      config: wav2vec2Base(overrides.config),
+      maxSteps: 400_000,
+      optimizer: adam(5e-4, 0.01),
+      gumbelTemperature: { start: 2, end: 0.5, decay: 0.999995 },
+      featureGradMult: 0.1,
+      featurePenaltyWeight: 10,
+      cropSamples: 250_000,
+      batchSamples: 64 * 1_400_000,
+    },
+    large: {
+      config: wav2vec2Large(overrides.config),
+      maxSteps: 1_000_000,
+      optimizer: adam(3e-4, 0.01),
+      gumbelTemperature: { start: 2, end: 0.1, decay: 0.999995 },
+      featureGradMult: 1,
+      featurePenaltyWeight: 0,
+      cropSamples: 320_000,
+      batchSamples: 128 * 1_200_000,
+    },
+  }[size]
+  const maxSteps = overrides.maxSteps ?? recipe.maxSteps
+  const warmupSteps = Math.max(1, Math.round(0.08 * maxSteps))
+  return { ...recipe, maxSteps, schedule: polynomialDecaySchedule({ warmupSteps, totalSteps: maxSteps }) }
+}
+
+/** Amounts of labelled speech with settings in the paper. */
+export type LabelledSpeech = '10min' | '1h' | '10h' | '100h' | '960h'
+
+export interface CtcRecipe extends TrainingRecipe {
+  /** Fields to be set on the pre-trained model's configuration. */
+  readonly config: Partial<Wav2Vec2Config>
+  /** Updates in which only the CTC head learns. */
+  readonly freezeTransformerUpdates: number
+}
+
+/**
+ * Fine-tuning as in the paper's appendix B: Adam, a tri-stage schedule (10 % warm-up, 40 % constant, then decay), the head alone for
+ * the first 10,000 updates (not with 100 h and more), masks of frames and channels by the amount of labelled speech.
+ */
+export const ctcRecipe = (labelled: LabelledSpeech, overrides: { maxSteps?: number } = {}): CtcRecipe => {
+  // Spans of 10 frames and of 64 channels; probabilities are the paper's for a span's start, times the span's length.
+  const [updates, frames, channels, learningRate] = {
+    '10min': [12_000, 0.075, 0.008, 5e-5] as const,
+    '1h': [13_000, 0.075, 0.004, 5e-5] as const,
+    '10h': [20_000, 0.065, 0.004, 5e-5] as const,
+    '100h': [50_000, 0.05, 0.008, 3e-5] as const,
+    '960h': [320_000, 0.05, 0.0016, 1e-4] as const,
+  }[labelled]
+  const maxSteps = overrides.maxSteps ?? updates
+  const frozenShare = labelled === '100h' || labelled === '960h' ? 0 : 10_000 / updates
+  return {
+    config: {
+      maskTimeProb: 10 * frames,
+      maskTimeLength: 10,
+      maskFeatureProb: 64 * channels,
+      maskFeatureLength: 64,
+      layerdrop: labelled === '100h' || labelled === '960h' ? 0.1 : 0.05,
+      activationDropout: 0.1,
+      featProjDropout: 0,
+      ctcZeroInfinity: true,
+    },
+    maxSteps,
+    optimizer: adam(learningRate, 0),
+    schedule: triStageSchedule({ totalSteps: maxSteps, phases: [0.1, 0.4, 0.5] }),
+    freezeTransformerUpdates: Math.round(frozenShare * maxSteps),
+  }
+}
+
+/**
+ * A parameter group for a `Trainer` that keeps all but the CTC head as it is for the first `updates` updates, as the paper does
+ * while the head is still random.
+ */
+export const freezeTransformerUntil = (updates: number): ParameterGroup => ({
+  match: (name) => name.startsWith('wav2vec2.'),
+  scale: (step) => (step <= updates ? 0 : 1),
+})
