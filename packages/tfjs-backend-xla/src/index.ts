@@ -2,7 +2,19 @@ export { type DeviceKind, XlaBackend } from './backend'
 export { type Node } from './graph/graph'
 export { type BinaryOp, type Comparison, Hlo, type ReduceOp } from './graph/hlo'
 export { type ElementType, type TensorType } from './graph/types'
-export { findPlugin, type PluginInfo } from './install/index'
+export {
+  cacheDirectory,
+  type FindPluginOptions,
+  findPlugin,
+  findPlugins,
+  type InstallOptions,
+  installHint,
+  installPlugin,
+  PluginInstallError,
+  type PluginInfo,
+  PluginNotFoundError,
+} from './install/index'
 export { type JitFunction, type JitOptions, jit } from './jit'
 export { defineXlaKernel, type Lowering, type LoweringContext } from './kernels/index'
-export { PluginNotFoundError, type RegisterOptions, registerXla } from './register'
+export { XlaError, type XlaErrorCode } from './pjrt/index'
+export { type RegisterOptions, registerXla } from './register'

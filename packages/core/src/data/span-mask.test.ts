@@ -191,7 +191,7 @@ describe('equaliseMaskCounts', () => {
     equaliseMaskCounts(after, new HostRng(5))
     expect(after.map(countMasked)).toEqual([2, 2, 2])
     after.forEach((mask, item) => {
-      mask.forEach((masked, frame) => expect(masked).toBeLessThanOrEqual(before[item]![frame]!))
+      for (const [frame, masked] of mask.entries()) expect(masked).toBeLessThanOrEqual(before[item]![frame]!)
     })
     expect(after[1]).toEqual(before[1])
   })

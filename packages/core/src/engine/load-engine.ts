@@ -1,5 +1,5 @@
 import '@babble/tfjs-backend-xla/gradients'
-import { findPlugin, PluginNotFoundError, registerXla } from '@babble/tfjs-backend-xla'
+import { installHint, registerXla } from '@babble/tfjs-backend-xla'
 import * as tf from '@tensorflow/tfjs-core'
 import { BabbleError } from '../errors'
 import { registerCoreKernelsForXla } from '../ops/xla/index'
@@ -27,12 +27,10 @@ export interface Engine {
 /** No engine of the kind asked for could be loaded. */
 export class EngineError extends BabbleError {}
 
-const faster = 'For the fast engine run "npx tfjs-xla install cpu" (Linux x86-64), or set BABBLE_PJRT_PLUGIN to a PJRT plugin.'
+const faster = `The fast engine needs a PJRT plugin. ${installHint()}`
 
 const loadXla = async (device: 'auto' | EngineDevice): Promise<Engine> => {
-  const plugin = findPlugin({ device })
-  if (!plugin) throw new PluginNotFoundError(device)
-  const backend = await registerXla({ plugin })
+  const backend = await registerXla({ device })
   registerCoreKernelsForXla()
   return { backend: 'xla', device: backend.device, description: backend.description }
 }

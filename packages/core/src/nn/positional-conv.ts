@@ -28,9 +28,11 @@ class WeightNormConv1d extends Module {
     const shape = [hiddenSize, perGroup, kernel]
     this.original1 = init.normal(shape, 2 * Math.sqrt(1 / (kernel * hiddenSize)))
     // g begins as the norm of v, so that the weight begins as v.
-    const norm = tf.tidy(() => tf.norm(this.original1, 'euclidean', [0, 1], true))
-    this.original0 = tf.variable(norm, true)
-    norm.dispose()
+    const squares = new Float64Array(kernel)
+    this.original1.dataSync().forEach((value, i) => {
+      squares[i % kernel]! += value * value
+    })
+    this.original0 = init.from([1, 1, kernel], () => Float32Array.from(squares, Math.sqrt))
     this.bias = init.constant([hiddenSize], 0)
   }
 

@@ -1,6 +1,7 @@
 /** Numerical differentiation for tests. */
 import { expectClose } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
+import { compile } from '../engine/index'
 import { HostRng } from '../random/index'
 
 /** Normal numbers that are the same in each run. */
@@ -38,7 +39,7 @@ export const expectGradients = (
     }
     inputs.forEach((input, which) => {
       const values = input.dataSync()
-      const numeric = values.map((value, i) => {
+      const numeric = Float64Array.from(values, (value, i) => {
         const moved = (by: number) => {
           const copy = Float32Array.from(values)
           copy[i] = value + by
@@ -55,5 +56,43 @@ export const expectGradients = (
       })
       expectClose(gradients[which]!, numeric, { relative, absolute, name: `gradient of input ${which}` })
     })
+  })
+}
+
+/** As {@link expectGradients}, for variables: what `namedParameters()` gives, with `fn` reading them. */
+export const expectParameterGradients = (
+  parameters: ReadonlyMap<string, tf.Variable>,
+  fn: () => tf.Tensor,
+  { step = 0.02, relative = 2e-4, absolute = 0 }: GradientCheck = {},
+): void => {
+  tf.tidy(() => {
+    const output = compile(fn)
+    const shape = tf.tidy(() => output().shape)
+    const weights = randomTensor(shape, 77).dataSync()
+    const project = (): number => {
+      const values = tf.tidy(() => output().dataSync())
+      return weights.reduce((sum, weight, i) => sum + weight * values[i]!, 0)
+    }
+    const gradients = compile(
+      (projection: tf.Tensor) => tf.variableGrads(() => tf.sum(tf.mul(fn(), projection)), [...parameters.values()]).grads,
+    )
+    const analytic = gradients(randomTensor(shape, 77))
+    for (const [name, variable] of parameters) {
+      const values = variable.dataSync().slice()
+      const numeric = Float64Array.from(values, (value, i) => {
+        const moved = (by: number) => {
+          const copy = Float32Array.from(values)
+          copy[i] = value + by
+          variable.assign(tf.tensor(copy, variable.shape))
+          return { by: copy[i]! - value, at: project() }
+        }
+        const [far, near, back, behind] = [moved(2 * step), moved(step), moved(-step), moved(-2 * step)]
+        return ((4 * (near.at - back.at)) / (near.by - back.by) - (far.at - behind.at) / (far.by - behind.by)) / 3
+      })
+      variable.assign(tf.tensor(values, variable.shape))
+      expectClose(analytic[variable.name]!, numeric, { relative, absolute, name: `gradient of ${name}` })
+    }
+    output.dispose()
+    gradients.dispose()
   })
 }

@@ -1,1 +1,9 @@
-export {}
+export { type Axis, type AxisOptions, formatNumber, makeAxis } from './axis'
+export { type BarChartOptions, barChart } from './bar-chart'
+export { escapeHtml, Html, type HtmlValue, html, rawHtml } from './html'
+export { type ChartPoint, type ChartSeries, type LineChartOptions, lineChart } from './line-chart'
+export { cards, keyFigures, paragraph, type ReportOptions, type ReportSection, renderReport } from './page'
+export { encodePng, type IndexedImage } from './png'
+export { type RecordingCardOptions, recordingCard } from './recording-card'
+export { heatPalette, type Spectrogram, type SpectrogramOptions, spectrogram, spectrogramImage } from './spectrogram'
+export { type TableCell, type TableOptions, table } from './table'

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -39,10 +40,12 @@ const bundleScript = async (directory: string): Promise<void> => {
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'))
 }
 
+const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
+
 /** Everything that a run leaves behind, without its timings. */
 const outcome = (runDirectory: string) => ({
-  model: readFileSync(join(runDirectory, `checkpoint-${STEPS}`, 'model.safetensors')).toString('base64'),
-  optimizer: readFileSync(join(runDirectory, `checkpoint-${STEPS}`, 'optimizer.safetensors')).toString('base64'),
+  model: digest(join(runDirectory, `checkpoint-${STEPS}`, 'model.safetensors')),
+  optimizer: digest(join(runDirectory, `checkpoint-${STEPS}`, 'optimizer.safetensors')),
   log: readRunLog(runDirectory).map((record) => {
     if (record.kind === 'warning') return record
     const { stepsPerSecond: _s, audioSecondsPerSecond: _a, dataWaitShare: _d, ...metrics } = record.metrics

@@ -46,6 +46,14 @@ describe('RunLog', () => {
     expect(readdirSync(directory)).toEqual([METRICS_FILE])
   })
 
+  it('on resume drops records of the same step that came after the checkpoint', async () => {
+    const first = new RunLog(directory)
+    for (const step of [5, 10, 10]) first.append(record(step))
+    const second = new RunLog(directory)
+    await second.resumeAt(10, 2)
+    expect(second.records).toEqual([record(5), record(10)])
+  })
+
   it('refuses a line in the middle that is no record', () => {
     writeFileSync(file(), `${JSON.stringify(record(1))}\nnonsense\n${JSON.stringify(record(2))}\n`)
     expect(() => readRunLog(directory)).toThrow(TrainingError)

@@ -78,10 +78,15 @@ export class RunLog {
     return this.#records
   }
 
-  /** Takes over what an earlier session logged up to `step`, and drops what it logged after: those steps are run again. */
-  async resumeAt(step: number): Promise<void> {
+  /**
+   * Takes over what an earlier session had logged when it saved the checkpoint of `step`, `count` records, and drops what came
+   * after: that is run, and logged, again.
+   */
+  async resumeAt(step: number, count = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#directory === undefined) return
-    const kept = readRunLog(this.#directory).filter((record) => record.step <= step)
+    const kept = readRunLog(this.#directory)
+      .slice(0, count)
+      .filter((record) => record.step <= step)
     this.#records.splice(0, this.#records.length, ...kept)
     const text = kept.map((record) => `${JSON.stringify(record)}\n`).join('')
     await writeFileAtomic(join(this.#directory, METRICS_FILE), text)

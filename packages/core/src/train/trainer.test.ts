@@ -61,7 +61,7 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     expect(history).toHaveLength(60)
     expect(history.at(-1)!.metrics.loss!).toBeLessThan(0.01)
     expect(trainer.traceCount).toBe(engine === 'xla' ? 1 : 0)
-    model.values().forEach((value) => expect(Number.isFinite(value)).toBe(true))
+    for (const value of model.values()) expect(Number.isFinite(value)).toBe(true)
   })
 
   it('is a function of its seed', async () => {
@@ -210,9 +210,12 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
   })
 
   it('does nothing when the run is complete, and goes on when it is given more steps', async () => {
-    await setUp({ runDirectory: directory }).trainer.run()
-    const again = setUp({ runDirectory: directory, modelSeed: 5 })
+    const common = { runDirectory: directory, checkpointEvery: 4, evaluate: async (step: number) => ({ step }) }
+    await setUp(common).trainer.run()
+    const again = setUp({ ...common, modelSeed: 5 })
+    const logged = readRunLog(directory)
     expect(await again.trainer.run()).toMatchObject({ status: 'completed', step: 12 })
+    expect(readRunLog(directory)).toEqual(logged)
     expect((await setUp({ runDirectory: directory, maxSteps: 14 }).trainer.run()).step).toBe(14)
     const whole = setUp({ maxSteps: 12 })
     await whole.trainer.run()
@@ -246,8 +249,8 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     const { skippedSteps, history } = await trainer.run()
     expect(skippedSteps).toBe(1)
     expect(history.map(({ metrics }) => metrics.skipped)).toEqual([1, 0])
-    history.forEach(({ metrics }) => expect(Number.isFinite(metrics.loss)).toBe(true))
-    model.values().forEach((value) => expect(Number.isFinite(value)).toBe(true))
+    for (const { metrics } of history) expect(Number.isFinite(metrics.loss)).toBe(true)
+    for (const value of model.values()) expect(Number.isFinite(value)).toBe(true)
     const warnings = readRunLog(directory).filter(({ kind }) => kind === 'warning')
     expect(warnings).toMatchObject([{ monitor: 'non-finite', step: 4 }])
   })

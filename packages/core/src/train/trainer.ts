@@ -170,8 +170,9 @@ export class Trainer<B extends Batch = Batch> {
     this.#pending = { step, epoch: this.#epoch, learningRate, audioSeconds, values, vector }
 
     const { evaluateEvery, checkpointEvery = 1000 } = options
-    if (evaluateEvery && step % evaluateEvery === 0) await this.#evaluate()
-    if (step % checkpointEvery === 0) await this.#save()
+    // The last step's evaluation and checkpoint are made by run(), after its last record.
+    if (evaluateEvery && step % evaluateEvery === 0 && step < options.maxSteps) await this.#evaluate()
+    if (step % checkpointEvery === 0 && step < options.maxSteps) await this.#save()
     await yieldToEvents()
   }
 
@@ -277,7 +278,7 @@ export class Trainer<B extends Batch = Batch> {
     this.#secondsBefore = state.seconds
     this.#window.restore(state.window)
     for (const monitor of this.#monitors) monitor.restore?.(state.monitors[monitor.name])
-    await this.#log.resumeAt(state.step)
+    await this.#log.resumeAt(state.step, state.logRecords)
     this.#note(`Resuming from ${directory} (step ${state.step}, epoch ${state.epoch}).`)
   }
 
