@@ -2,7 +2,7 @@ import { type DataId, type DataType, engine, KernelBackend, type TensorInfo, uti
 import { Graph, type Node } from './graph/graph'
 import { Hlo } from './graph/hlo'
 import { printProgram } from './graph/print'
-import { elementOf, sizeOf, tfDtype, type TensorType } from './graph/types'
+import { elementOf, sameShape, sizeOf, tfDtype, type TensorType } from './graph/types'
 import type { PjrtClient, PjrtExecutable } from './pjrt/index'
 import { type HostValues, Storage } from './storage'
 import type { Trace } from './trace'
@@ -160,9 +160,10 @@ export class XlaBackend extends KernelBackend {
 
   /** The device or host memory of a tensor, computed first if it is still pending. */
   storageOf(info: TensorInfo): Storage {
-    const entry = this.entry(info.dataId)
-    if (!entry.storage) this.#readable(info.dataId)
-    return entry.storage!
+    const storage = this.#readable(info.dataId)
+    if (sameShape(storage.type.shape, info.shape)) return storage
+    // Other backends reshape without a new data id; a tensor brought from one may have another shape than its memory.
+    return Storage.onHost({ element: storage.type.element, shape: info.shape }, storage.readSync(this.client))
   }
 
   /** Replaces the memory behind a data id that nothing else shares. */

@@ -2,7 +2,7 @@ import { engine, type Tensor, type TensorInfo, tidy, type Variable } from '@tens
 import type { XlaBackend } from './backend'
 import type { Node } from './graph/graph'
 import { printProgram } from './graph/print'
-import { elementOf } from './graph/types'
+import { elementOf, sameShape } from './graph/types'
 import { flatten, type Structure, unflatten } from './nest'
 import type { PjrtBuffer, PjrtExecutable } from './pjrt/index'
 import { Storage } from './storage'
@@ -164,8 +164,10 @@ const compile = (backend: XlaBackend, name: string, fn: (...args: never[]) => un
 /** Gives a variable memory of its own, so that what it is bound to cannot be confused with a tensor that shares its value. */
 const separate = (backend: XlaBackend, variable: Variable): void => {
   const storage = backend.storageOf(variable)
-  if (backend.refCount(variable.dataId) === 1 && storage.owners === 1) return
-  const copy = Storage.onHost(storage.type, storage.readSync(backend.client).slice())
+  const type = { element: elementOf(variable.dtype), shape: variable.shape }
+  const own = backend.refCount(variable.dataId) === 1 && storage.owners === 1
+  if (own && sameShape(storage.type.shape, type.shape)) return
+  const copy = Storage.onHost(type, storage.readSync(backend.client).slice())
   const value = engine().makeTensorFromTensorInfo(backend.makeStored(copy))
   variable.assign(value)
   value.dispose()

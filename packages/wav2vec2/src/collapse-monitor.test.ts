@@ -6,7 +6,12 @@ const config = wav2vec2Tiny({ numCodevectorGroups: 2, numCodevectorsPerGroup: 10
 const options = { window: 20, patience: 50, silence: 100 }
 const healthy = { codePerplexity: 80, probPerplexity: 120, contrastiveAccuracy: 0.4, gradNorm: 1, loss: 3 }
 
-const run = (monitor: ReturnType<typeof codebookCollapseMonitor>, metrics: Record<string, number>, from: number, to: number) => {
+const run = (
+  monitor: ReturnType<typeof codebookCollapseMonitor>,
+  metrics: Record<string, number>,
+  from: number,
+  to: number,
+) => {
   const warnings = []
   for (let step = from; step <= to; step++) warnings.push(...monitor.observe(step, metrics))
   return warnings
@@ -20,7 +25,12 @@ describe('codebookCollapseMonitor', () => {
   it('warns of codebooks that collapse, with the numbers and what to try, and then waits', () => {
     const monitor = codebookCollapseMonitor(config, options)
     run(monitor, healthy, 1, 100)
-    const warnings = run(monitor, { ...healthy, codePerplexity: 2.2, probPerplexity: 2.4, contrastiveAccuracy: 1 }, 101, 300)
+    const warnings = run(
+      monitor,
+      { ...healthy, codePerplexity: 2.2, probPerplexity: 2.4, contrastiveAccuracy: 1 },
+      101,
+      300,
+    )
     expect(warnings).toHaveLength(2)
     expect(warnings[1]!.step - warnings[0]!.step).toBe(100)
     expect(warnings[0]!.step).toBeGreaterThan(110)

@@ -6,8 +6,9 @@ export interface FieldRule {
   readonly allows: (value: unknown) => boolean
 }
 
-const isWhole = (value: unknown, least: number): value is number => Number.isSafeInteger(value) && (value as number) >= least
-const isFinite = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+const isWhole = (value: unknown, least: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
 export const integer = (least: number): FieldRule => ({
   expected: `a whole number of at least ${least}`,
@@ -22,12 +23,15 @@ export const optionalInteger: FieldRule = {
 /** A probability of dropping something; at 1 nothing would be left. */
 export const fraction: FieldRule = {
   expected: 'a number of at least 0 and below 1',
-  allows: (value) => isFinite(value) && value >= 0 && value < 1,
+  allows: (value) => isNumber(value) && value >= 0 && value < 1,
 }
 
-export const weight: FieldRule = { expected: 'a number of at least 0', allows: (value) => isFinite(value) && value >= 0 }
+export const weight: FieldRule = {
+  expected: 'a number of at least 0',
+  allows: (value) => isNumber(value) && value >= 0,
+}
 
-export const positive: FieldRule = { expected: 'a number above 0', allows: (value) => isFinite(value) && value > 0 }
+export const positive: FieldRule = { expected: 'a number above 0', allows: (value) => isNumber(value) && value > 0 }
 
 export const wholeList: FieldRule = {
   expected: 'a list of whole numbers of at least 1',
@@ -35,7 +39,10 @@ export const wholeList: FieldRule = {
 }
 
 export const oneOf = (...values: readonly unknown[]): FieldRule => ({
-  expected: values.length === 1 ? `${JSON.stringify(values[0])}, the only one built` : `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`,
+  expected:
+    values.length === 1
+      ? `${JSON.stringify(values[0])}, the only one built`
+      : `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`,
   allows: (value) => values.includes(value),
 })
 

@@ -1,5 +1,5 @@
-import { ConfigError } from '@babble/core'
 import { readFileSync } from 'node:fs'
+import { ConfigError } from '@babble/core'
 import { describe, expect, it } from 'vitest'
 import { readWav2Vec2Config, wav2vec2Base, wav2vec2Large, wav2vec2Tiny, writeWav2Vec2Config } from './config'
 import { frameCount, receptiveField, samplesPerFrame } from './geometry'
@@ -23,8 +23,19 @@ describe('Wav2Vec2Config', () => {
   })
 
   it('takes the defaults of Hugging Face for keys that an older config.json lacks', () => {
-    const config = readWav2Vec2Config({ model_type: 'wav2vec2', hidden_size: 24, num_attention_heads: 2, num_conv_pos_embedding_groups: 2 })
-    expect(config).toMatchObject({ hiddenSize: 24, layerdrop: 0.1, featQuantizerDropout: 0, maskTimeProb: 0.05, numNegatives: 100 })
+    const config = readWav2Vec2Config({
+      model_type: 'wav2vec2',
+      hidden_size: 24,
+      num_attention_heads: 2,
+      num_conv_pos_embedding_groups: 2,
+    })
+    expect(config).toMatchObject({
+      hiddenSize: 24,
+      layerdrop: 0.1,
+      featQuantizerDropout: 0,
+      maskTimeProb: 0.05,
+      numNegatives: 100,
+    })
   })
 
   it('has the 20 ms frames of 25 ms of the paper in all sizes', () => {

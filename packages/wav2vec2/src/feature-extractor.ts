@@ -54,7 +54,10 @@ export const normalizeWaveform = (waveform: Float32Array, file?: string, count =
 
 const refuseNonFinite = (waveform: Float32Array, file?: string): never => {
   const index = waveform.findIndex((sample) => !Number.isFinite(sample))
-  throw new AudioError(`sample ${index} is ${waveform[index]}.`, { file, cure: 'Decode the recording again, or leave it out.' })
+  throw new AudioError(`sample ${index} is ${waveform[index]}.`, {
+    file,
+    cure: 'Decode the recording again, or leave it out.',
+  })
 }
 
 /** Makes batches of waveforms into a model's input: normalisation, padding, attention mask. */
@@ -98,7 +101,12 @@ export class Wav2Vec2FeatureExtractor {
     checkField('do_normalize', doNormalize, oneOf(true, false), file)
     checkField('return_attention_mask', returnAttentionMask, oneOf(true, false), file)
     checkField('padding_value', paddingValue, { expected: 'a number', allows: (value) => Number.isFinite(value) }, file)
-    const options = { samplingRate, doNormalize, paddingValue, returnAttentionMask } as Required<Wav2Vec2FeatureExtractorOptions>
+    const options = {
+      samplingRate,
+      doNormalize,
+      paddingValue,
+      returnAttentionMask,
+    } as Required<Wav2Vec2FeatureExtractorOptions>
     return new Wav2Vec2FeatureExtractor(options, extra)
   }
 
@@ -135,7 +143,10 @@ export class Wav2Vec2FeatureExtractor {
       const file = files?.[item] ?? `waveform ${item}`
       if (waveform.length === 0) throw new AudioError('there are no samples.', { file, cure: 'Leave it out.' })
       if (waveform.length > length) {
-        throw new AudioError(`it has ${waveform.length} samples, more than the ${length} of the batch.`, { file, cure: 'Crop it.' })
+        throw new AudioError(`it has ${waveform.length} samples, more than the ${length} of the batch.`, {
+          file,
+          cure: 'Crop it.',
+        })
       }
       const row = data.subarray(item * length, (item + 1) * length)
       row.set(waveform)

@@ -1,4 +1,12 @@
-import { dropout, type ForwardContext, type Initializer, LayerNorm, Linear, Module, WaveformEncoder } from '@babble/core'
+import {
+  dropout,
+  type ForwardContext,
+  type Initializer,
+  LayerNorm,
+  Linear,
+  Module,
+  WaveformEncoder,
+} from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Wav2Vec2Config } from './config'
 
@@ -40,10 +48,14 @@ export class FeatureProjection extends Module {
 }
 
 /** Valid samples of each utterance: int32 `[batch]`. */
-export const sampleLengths = (attentionMask: tf.Tensor): tf.Tensor1D => tf.sum(tf.cast(attentionMask, 'int32'), 1) as tf.Tensor1D
+export const sampleLengths = (attentionMask: tf.Tensor): tf.Tensor1D =>
+  tf.sum(tf.cast(attentionMask, 'int32'), 1) as tf.Tensor1D
 
 /** Frames that the feature encoder makes of each utterance's valid samples (Hugging Face's formula): int32 `[batch]`. */
-export const frameLengths = (config: Pick<Wav2Vec2Config, 'convKernel' | 'convStride'>, lengths: tf.Tensor1D): tf.Tensor1D =>
+export const frameLengths = (
+  config: Pick<Wav2Vec2Config, 'convKernel' | 'convStride'>,
+  lengths: tf.Tensor1D,
+): tf.Tensor1D =>
   config.convKernel.reduce((length, kernel, layer) => {
     const whole = (value: number) => tf.scalar(value, 'int32')
     const steps = tf.floorDiv(tf.sub(length, whole(kernel)), whole(config.convStride[layer]!))

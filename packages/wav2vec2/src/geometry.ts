@@ -8,7 +8,9 @@ export const frameCount = ({ convKernel, convStride }: Convolutions, samples: nu
   convOutputLength(samples, convKernel, convStride)
 
 /** Samples that one frame is made of: 400, or 25 ms, in the paper. */
-export const receptiveField = ({ convKernel, convStride }: Convolutions): number => receptiveFieldOf(convKernel, convStride)
+export const receptiveField = ({ convKernel, convStride }: Convolutions): number =>
+  receptiveFieldOf(convKernel, convStride)
 
 /** Samples from one frame's start to the next one's: 320, or 20 ms, in the paper. */
-export const samplesPerFrame = ({ convStride }: Convolutions): number => convStride.reduce((product, stride) => product * stride, 1)
+export const samplesPerFrame = ({ convStride }: Convolutions): number =>
+  convStride.reduce((product, stride) => product * stride, 1)

@@ -23,9 +23,19 @@ export {
   type Wav2Vec2FeatureExtractorOptions,
 } from './feature-extractor'
 export { frameCount, receptiveField, samplesPerFrame } from './geometry'
-export { Wav2Vec2ForCTC, type Wav2Vec2CtcInputs, type Wav2Vec2CtcOutput } from './heads/ctc'
+export { type Wav2Vec2CtcInputs, type Wav2Vec2CtcOutput, Wav2Vec2ForCTC } from './heads/ctc'
 export { Wav2Vec2CtcObjective } from './heads/ctc-objective'
-export { Wav2Vec2ForPreTraining, type Wav2Vec2PretrainingInputs, type Wav2Vec2PretrainingOutput } from './heads/pretraining'
+export {
+  Wav2Vec2ForPreTraining,
+  type Wav2Vec2PretrainingInputs,
+  type Wav2Vec2PretrainingOutput,
+} from './heads/pretraining'
+export {
+  errorRateEvaluator,
+  type Transcript,
+  Wav2Vec2Recognizer,
+  type Wav2Vec2RecognizerOptions,
+} from './heads/recognizer'
 export type { FromPretrainedOptions, LoadReport, SavePretrainedOptions } from './interop'
 export { type Wav2Vec2ForwardOptions, type Wav2Vec2Inputs, Wav2Vec2Model, type Wav2Vec2ModelOutput } from './model'
 export {

@@ -43,7 +43,15 @@ export interface CheckpointFit {
 
 const prefix = 'wav2vec2.'
 /** Prefixes of what stands beside the encoder in a checkpoint. */
-const headPrefixes = ['quantizer.', 'project_hid.', 'project_q.', 'lm_head.', 'projector.', 'classifier.', 'layer_weights']
+const headPrefixes = [
+  'quantizer.',
+  'project_hid.',
+  'project_q.',
+  'lm_head.',
+  'projector.',
+  'classifier.',
+  'layer_weights',
+]
 
 /** How each class takes checkpoints. */
 export const checkpointFits = {
@@ -58,7 +66,10 @@ const startsWithAny = (name: string, prefixes: readonly string[]) => prefixes.so
  * A checkpoint's tensors under the names of a class: weight norm's older names `weight_g` and `weight_v` become those of today, and
  * the `wav2vec2.` prefix comes or goes.
  */
-export const adaptTensorNames = (tensors: ReadonlyMap<string, HostTensor>, prefixed: boolean): Map<string, HostTensor> => {
+export const adaptTensorNames = (
+  tensors: ReadonlyMap<string, HostTensor>,
+  prefixed: boolean,
+): Map<string, HostTensor> => {
   const adapted = new Map<string, HostTensor>()
   for (const [name, tensor] of tensors) {
     const current = name
@@ -93,7 +104,9 @@ export const loadTensors = (
   const missing = absent.filter((name) => !initialised.includes(name))
   const misshapen = [...parameters].flatMap(([name, { shape }]) => {
     const found = tensors.get(name)?.shape
-    return found && shapeText(found) !== shapeText(shape) ? [`${name} (${shapeText(found)}, not ${shapeText(shape)})`] : []
+    return found && shapeText(found) !== shapeText(shape)
+      ? [`${name} (${shapeText(found)}, not ${shapeText(shape)})`]
+      : []
   })
   const problems = [
     missing.length > 0 ? `it lacks ${missing.join(', ')}` : '',
@@ -106,7 +119,9 @@ export const loadTensors = (
     const head = misshapen.some((text) => text.startsWith('lm_head.'))
     throw new CheckpointError(`the checkpoint does not fit its configuration: ${problems.join('; ')}.`, {
       file,
-      cure: head ? 'For another vocabulary, load it with { newHead: true }.' : 'Check that config.json belongs to these weights.',
+      cure: head
+        ? 'For another vocabulary, load it with { newHead: true }.'
+        : 'Check that config.json belongs to these weights.',
     })
   }
   for (const name of ignored) tensors.delete(name)
@@ -138,6 +153,15 @@ export const loadPretrained = async <M extends Module>(
   }
 }
 
+/** Keys that Transformers takes for mistyped when they are written without a decimal point. */
+const floatKeys = ['contrastive_logits_temperature', 'diversity_loss_weight', 'initializer_range', 'layer_norm_eps']
+
+/** What `JSON.stringify` writes with a decimal point: 1 as `1.0`. */
+const asFloat = (value: number): unknown => {
+  const { rawJSON } = JSON as { rawJSON?: (text: string) => unknown }
+  return Number.isInteger(value) && rawJSON ? rawJSON(`${value}.0`) : value
+}
+
 /** Writes `config.json` and `model.safetensors` (float32) into `dir`, and the processor's files. */
 export const savePretrained = async (
   model: Module,
@@ -152,5 +176,6 @@ export const savePretrained = async (
   }
   const json = writeWav2Vec2Config(config, architecture)
   for (const key of ['dtype', 'torch_dtype']) if (key in json) json[key] = 'float32'
+  for (const key of floatKeys) json[key] = asFloat(json[key] as number)
   await writeModelDirectory(dir, { config: json, tensors, extraFiles: options.processor?.files() ?? {} })
 }

@@ -76,7 +76,9 @@ export class Wav2Vec2Model extends Module {
     this.featureExtractor = featureEncoder(config, init)
     this.featureProjection = new FeatureProjection(config, init)
     if (config.maskTimeProb > 0 || config.maskFeatureProb > 0) {
-      this.maskedSpecEmbed = init.from([config.hiddenSize], (rng, count) => Float32Array.from({ length: count }, () => rng.uniform()))
+      this.maskedSpecEmbed = init.from([config.hiddenSize], (rng, count) =>
+        Float32Array.from({ length: count }, () => rng.uniform()),
+      )
     }
     this.encoder = new TransformerEncoder(
       {
@@ -121,15 +123,22 @@ export class Wav2Vec2Model extends Module {
   }
 
   /** @throws DataError when the waveforms are shorter than a frame; ConfigError for masks that the model has no embedding for. */
-  forward(inputs: Wav2Vec2Inputs, context: ForwardContext = inference, options: Wav2Vec2ForwardOptions = {}): Wav2Vec2ModelOutput {
+  forward(
+    inputs: Wav2Vec2Inputs,
+    context: ForwardContext = inference,
+    options: Wav2Vec2ForwardOptions = {},
+  ): Wav2Vec2ModelOutput {
     const { config } = this
     const samples = inputs.inputValues as tf.Tensor2D
     const frames = frameCount(config, samples.shape[1])
     if (frames < 1) {
-      throw new DataError(`inputValues has ${samples.shape[1]} samples, but a frame is made of ${receptiveField(config)}.`, {
-        field: 'inputValues',
-        cure: 'Pad it, or leave it out.',
-      })
+      throw new DataError(
+        `inputValues has ${samples.shape[1]} samples, but a frame is made of ${receptiveField(config)}.`,
+        {
+          field: 'inputValues',
+          cure: 'Pad it, or leave it out.',
+        },
+      )
     }
     const lengths = inputs.attentionMask && sampleLengths(inputs.attentionMask)
     const validFrames = lengths && frameLengths(config, lengths)
@@ -137,7 +146,11 @@ export class Wav2Vec2Model extends Module {
     const convFeatures = scaleGradient(encoded, options.featureGradMult ?? 1)
     const { hidden, normalised } = this.featureProjection.forward(convFeatures, context)
     const masked = config.applySpecAugment ? this.#mask(hidden, inputs, context) : hidden
-    const { lastHiddenState, hiddenStates } = this.encoder.forward(masked, context, validFrames && frameMask(validFrames, frames))
+    const { lastHiddenState, hiddenStates } = this.encoder.forward(
+      masked,
+      context,
+      validFrames && frameMask(validFrames, frames),
+    )
     return {
       lastHiddenState,
       extractFeatures: normalised,
@@ -149,7 +162,11 @@ export class Wav2Vec2Model extends Module {
   }
 
   /** Masked frames become the mask embedding, masked channels zero (section 3.1; SpecAugment, Park et al. 2019). */
-  #mask(hidden: tf.Tensor3D, { maskTimeIndices, maskFeatureIndices }: Wav2Vec2Inputs, context: ForwardContext): tf.Tensor3D {
+  #mask(
+    hidden: tf.Tensor3D,
+    { maskTimeIndices, maskFeatureIndices }: Wav2Vec2Inputs,
+    context: ForwardContext,
+  ): tf.Tensor3D {
     let masked = hidden
     if (maskTimeIndices) {
       if (!this.maskedSpecEmbed) {
@@ -159,7 +176,11 @@ export class Wav2Vec2Model extends Module {
         })
       }
       const replaced = tf.cast(tf.expandDims(maskTimeIndices, 2), 'bool')
-      masked = tf.where(tf.broadcastTo(replaced, hidden.shape), tf.broadcastTo(this.maskedSpecEmbed, hidden.shape), hidden)
+      masked = tf.where(
+        tf.broadcastTo(replaced, hidden.shape),
+        tf.broadcastTo(this.maskedSpecEmbed, hidden.shape),
+        hidden,
+      )
     }
     if (maskFeatureIndices && context.training) {
       masked = tf.mul(masked, tf.expandDims(tf.sub(1, tf.cast(maskFeatureIndices, 'float32')), 1))

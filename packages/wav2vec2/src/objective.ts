@@ -1,4 +1,12 @@
-import { type Batch, ConfigError, DataError, featurePenalty, type Objective, type ObjectiveContext, type ObjectiveResult } from '@babble/core'
+import {
+  type Batch,
+  ConfigError,
+  DataError,
+  featurePenalty,
+  type Objective,
+  type ObjectiveContext,
+  type ObjectiveResult,
+} from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Wav2Vec2ForPreTraining, Wav2Vec2PretrainingInputs } from './heads/pretraining'
 

@@ -42,21 +42,20 @@ const ctcTensors = (output: Wav2Vec2CtcOutput): Tensors => ({
 
 /** Runs a forward pass in training as one program, which gives the tensors of its output and the gradient of each parameter. */
 const train = <Inputs extends object, Output extends { readonly loss?: tf.Scalar }>(
-  model: Module & { forward(inputs: Inputs, context: ForwardContext, options: { outputHiddenStates: boolean }): Output },
+  model: Module & {
+    forward(inputs: Inputs, context: ForwardContext, options: { outputHiddenStates: boolean }): Output
+  },
   inputs: Inputs,
   pick: (output: Output) => Tensors,
 ): Tensors => {
   const parameters = model.namedParameters()
   const program = compile((given: Inputs, key: tf.Tensor1D) => {
     let tensors: Tensors = {}
-    const { grads } = tf.variableGrads(
-      () => {
-        const output = model.forward(given, { training: true, rng: new Rng(key) }, { outputHiddenStates: true })
-        tensors = Object.fromEntries(Object.entries(pick(output)).map(([name, tensor]) => [name, tf.keep(tensor)]))
-        return output.loss!
-      },
-      [...parameters.values()],
-    )
+    const { grads } = tf.variableGrads(() => {
+      const output = model.forward(given, { training: true, rng: new Rng(key) }, { outputHiddenStates: true })
+      tensors = Object.fromEntries(Object.entries(pick(output)).map(([name, tensor]) => [name, tf.keep(tensor)]))
+      return output.loss!
+    }, [...parameters.values()])
     const gradients = [...parameters].map(([name, variable]) => [`grad.${name}`, grads[variable.name]!] as const)
     return { ...tensors, ...Object.fromEntries(gradients) }
   })
@@ -72,7 +71,9 @@ describe.each(enginesUnderTest())('on %s', (engine) => {
   const report = (fixture: Fixture): void => {
     if (!process.env.BABBLE_REPORT_ERRORS) return
     const { error, name } = fixture.worst
-    console.log(`${engine} ${fixture.directory.split('/').at(-1)}: worst relative error ${error.toExponential(1)} (${name})`)
+    console.log(
+      `${engine} ${fixture.directory.split('/').at(-1)}: worst relative error ${error.toExponential(1)} (${name})`,
+    )
   }
 
   describe.each(['wav2vec2-pretrain', 'wav2vec2-pretrain-large'])('%s', (name) => {
@@ -88,7 +89,10 @@ describe.each(enginesUnderTest())('on %s', (engine) => {
         maskTimeIndices: fixture.input('mask_time_indices'),
         sampledNegativeIndices: fixture.input(negatives),
       })
-      const noise = { gumbelNoise: fixture.input('gumbel_noise'), gumbelTemperature: fixture.input('gumbel_temperature') as tf.Scalar }
+      const noise = {
+        gumbelNoise: fixture.input('gumbel_noise'),
+        gumbelTemperature: fixture.input('gumbel_temperature') as tf.Scalar,
+      }
       const colliding = inputs('eval_sampled_negative_indices')
       results.train = train(model, { ...inputs('sampled_negative_indices'), ...noise }, pretrainingTensors)
       results.train_collisions = train(model, { ...colliding, ...noise }, pretrainingTensors)
@@ -116,18 +120,21 @@ describe.each(enginesUnderTest())('on %s', (engine) => {
       for (const key of names) fixture.compare(`${mode}.${key}`, results[mode]![key]!)
     })
 
-    it.each(['train', 'eval', 'train_collisions'])('has the reference logits, without distractors that equal the target (%s)', (mode) => {
-      const mask = fixture.input('mask_time_indices').dataSync()
-      const expected = fixture.values(`${mode}.contrastive_logits`).data
-      const actual = results[mode]!.contrastive_logits!.dataSync()
-      const masked = (values: ArrayLike<number>) => Array.from(values).filter((_, at) => mask[at % mask.length] === 1)
-      const finite = (values: number[]) => values.map((value) => (value > -1e29 ? value : 0))
-      expect(masked(actual).map((value) => value > -1e29)).toEqual(masked(expected).map((value) => value > -1e29))
-      fixture.compareValues(`${mode}.contrastive_logits`, finite(masked(actual)), finite(masked(expected)))
-      const same = masked(fixture.values(`${mode}.neg_is_pos`).data)
-      expect(masked(results[mode]!.neg_is_pos!.dataSync())).toEqual(same)
-      expect(same.includes(1)).toBe(mode !== 'train')
-    })
+    it.each(['train', 'eval', 'train_collisions'])(
+      'has the reference logits, without distractors that equal the target (%s)',
+      (mode) => {
+        const mask = fixture.input('mask_time_indices').dataSync()
+        const expected = fixture.values(`${mode}.contrastive_logits`).data
+        const actual = results[mode]!.contrastive_logits!.dataSync()
+        const masked = (values: ArrayLike<number>) => Array.from(values).filter((_, at) => mask[at % mask.length] === 1)
+        const finite = (values: number[]) => values.map((value) => (value > -1e29 ? value : 0))
+        expect(masked(actual).map((value) => value > -1e29)).toEqual(masked(expected).map((value) => value > -1e29))
+        fixture.compareValues(`${mode}.contrastive_logits`, finite(masked(actual)), finite(masked(expected)))
+        const same = masked(fixture.values(`${mode}.neg_is_pos`).data)
+        expect(masked(results[mode]!.neg_is_pos!.dataSync())).toEqual(same)
+        expect(same.includes(1)).toBe(mode !== 'train')
+      },
+    )
 
     it('has the reference gradient of every parameter', () => {
       const names = fixture.names('grad.')

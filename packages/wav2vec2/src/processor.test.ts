@@ -1,13 +1,24 @@
-import { AudioError, CheckpointError, ConfigError, DataError } from '@babble/core'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AudioError, CheckpointError, ConfigError, DataError } from '@babble/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { normalizeWaveform, Wav2Vec2FeatureExtractor } from './feature-extractor'
 import { Wav2Vec2Processor } from './processor'
 import { Wav2Vec2CtcTokenizer } from './tokenizer'
 
-const letters = new Wav2Vec2CtcTokenizer({ '<pad>': 0, '<s>': 1, '</s>': 2, '<unk>': 3, '|': 4, A: 5, B: 6, CH: 7, C: 8, H: 9 })
+const letters = new Wav2Vec2CtcTokenizer({
+  '<pad>': 0,
+  '<s>': 1,
+  '</s>': 2,
+  '<unk>': 3,
+  '|': 4,
+  A: 5,
+  B: 6,
+  CH: 7,
+  C: 8,
+  H: 9,
+})
 const digits = Wav2Vec2CtcTokenizer.fromTexts(['one two', 'two three'], { units: 'words' })
 
 describe('Wav2Vec2CtcTokenizer', () => {
@@ -106,7 +117,9 @@ describe('Wav2Vec2FeatureExtractor', () => {
 
   it('refuses empty waveforms, samples that are not numbers and another sampling rate', () => {
     expect(() => extractor.extract([new Float32Array(0)])).toThrow(AudioError)
-    expect(() => extractor.extract([Float32Array.of(0, Number.NaN)], { files: ['a.wav'] })).toThrow(/a\.wav: sample 1 is NaN/)
+    expect(() => extractor.extract([Float32Array.of(0, Number.NaN)], { files: ['a.wav'] })).toThrow(
+      /a\.wav: sample 1 is NaN/,
+    )
     expect(() => extractor.extract([ramp], { samplingRate: 8000 })).toThrow(/8000 Hz/)
   })
 })
@@ -130,7 +143,10 @@ describe('Wav2Vec2Processor', () => {
     const nested = join(dir, 'nested')
     await new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), letters).savePretrained(nested)
     await rm(join(nested, 'preprocessor_config.json'))
-    await writeFile(join(nested, 'processor_config.json'), '{"feature_extractor": {"sampling_rate": 8000, "return_attention_mask": true}}')
+    await writeFile(
+      join(nested, 'processor_config.json'),
+      '{"feature_extractor": {"sampling_rate": 8000, "return_attention_mask": true}}',
+    )
     const { featureExtractor } = await Wav2Vec2Processor.fromPretrained(nested)
     expect(featureExtractor).toMatchObject({ samplingRate: 8000, returnAttentionMask: true })
   })

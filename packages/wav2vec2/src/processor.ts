@@ -35,7 +35,11 @@ export class Wav2Vec2Processor {
         cure: 'A model that was not fine-tuned with CTC has no vocabulary: make one with Wav2Vec2CtcTokenizer.fromTexts.',
       })
     }
-    const tokenizer = Wav2Vec2CtcTokenizer.fromJson(vocab, await readJson(join(dir, tokenizerFile)), join(dir, vocabFile))
+    const tokenizer = Wav2Vec2CtcTokenizer.fromJson(
+      vocab,
+      await readJson(join(dir, tokenizerFile)),
+      join(dir, vocabFile),
+    )
     const nested = (await readJson(join(dir, processorFile)))?.feature_extractor as Record<string, unknown> | undefined
     const extractor = (await readJson(join(dir, extractorFile))) ?? nested ?? {}
     return new Wav2Vec2Processor(Wav2Vec2FeatureExtractor.fromJson(extractor, join(dir, extractorFile)), tokenizer)
@@ -86,7 +90,11 @@ const readJson = async (file: string): Promise<Record<string, unknown> | undefin
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch (cause) {
-    throw new CheckpointError(`it is not JSON: ${(cause as Error).message}.`, { file, cause, cure: 'Correct it or fetch it again.' })
+    throw new CheckpointError(`it is not JSON: ${(cause as Error).message}.`, {
+      file,
+      cause,
+      cure: 'Correct it or fetch it again.',
+    })
   }
   throw new CheckpointError('it does not hold a JSON object.', { file, cure: 'Correct it or fetch it again.' })
 }

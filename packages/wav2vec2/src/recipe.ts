@@ -1,4 +1,10 @@
-import { type AdamWOptions, type ParameterGroup, polynomialDecaySchedule, type Schedule, triStageSchedule } from '@babble/core'
+import {
+  type AdamWOptions,
+  type ParameterGroup,
+  polynomialDecaySchedule,
+  type Schedule,
+  triStageSchedule,
+} from '@babble/core'
 import { type Wav2Vec2Config, wav2vec2Base, wav2vec2Large, wav2vec2Tiny } from './config'
 import type { GumbelTemperatureOptions } from './objective'
 
@@ -37,7 +43,10 @@ const adam = (learningRate: number, weightDecay: number): AdamWOptions => ({
  * Pre-training as in section 4.2: Adam, a linear warm-up over 8 % of the updates, then a linear decay. `base` and `large` are the
  * paper's on LibriSpeech and LibriVox (1.6 h and 2.7 h of audio a batch, on 64 and 128 GPUs); `tiny` is for a laptop.
  */
-export const pretrainingRecipe = (size: Wav2Vec2Size, overrides: { maxSteps?: number; config?: Partial<Wav2Vec2Config> } = {}): PretrainingRecipe => {
+export const pretrainingRecipe = (
+  size: Wav2Vec2Size,
+  overrides: { maxSteps?: number; config?: Partial<Wav2Vec2Config> } = {},
+): PretrainingRecipe => {
   const recipe = {
     tiny: {
       config: wav2vec2Tiny(overrides.config),

@@ -78,9 +78,11 @@ export class Wav2Vec2CtcTokenizer {
     this.doLowerCase = options.doLowerCase ?? false
     this.#extra = extra
     for (const [token, id] of this.vocab) {
-      if (!Number.isInteger(id) || id < 0) throw new ConfigError(`token "${token}" has the id ${id}.`, { field: 'vocab' })
+      if (!Number.isInteger(id) || id < 0)
+        throw new ConfigError(`token "${token}" has the id ${id}.`, { field: 'vocab' })
       const other = this.#tokens.get(id)
-      if (other !== undefined) throw new ConfigError(`"${other}" and "${token}" share the id ${id}.`, { field: 'vocab' })
+      if (other !== undefined)
+        throw new ConfigError(`"${other}" and "${token}" share the id ${id}.`, { field: 'vocab' })
       this.#tokens.set(id, token)
     }
     if (!this.vocab.has(this.padToken)) {

@@ -3,6 +3,7 @@ import { installHint, registerXla } from '@babble/tfjs-backend-xla'
 import * as tf from '@tensorflow/tfjs-core'
 import { BabbleError } from '../errors'
 import { registerCoreKernelsForXla } from '../ops/xla/index'
+import { completeWasmKernels } from './wasm-kernels'
 
 /** `tensorflow` is the name under which `@tensorflow/tfjs-node` and `-gpu` register themselves. */
 export type EngineName = 'xla' | 'tensorflow' | 'wasm' | 'cpu'
@@ -52,8 +53,10 @@ const loadTensorFlow = async (): Promise<Engine> => {
 }
 
 const loadPortable = async (name: 'wasm' | 'cpu'): Promise<Engine> => {
-  if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm')
-  else await import('@tensorflow/tfjs-backend-cpu')
+  if (name === 'wasm') {
+    await import('@tensorflow/tfjs-backend-wasm')
+    completeWasmKernels()
+  } else await import('@tensorflow/tfjs-backend-cpu')
   if (!(await tf.setBackend(name))) throw new EngineError(`the TensorFlow.js backend "${name}" did not start.`)
   await tf.ready()
   return { backend: name, device: 'cpu', description: `TensorFlow.js ${name} (portable, slow). ${faster}` }

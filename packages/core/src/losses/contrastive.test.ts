@@ -7,9 +7,27 @@ import { contrastiveLoss } from './contrastive'
 const [batch, time, dim, distractors, temperature] = [2, 4, 3, 3, 0.1]
 const masked = [1, 1, 0, 1, 1, 0, 1, 1]
 /** Frames counted through the batch, of the same utterance. */
-const negatives = [[1, 3, 1], [0, 3, 0], [0, 0, 0], [1, 0, 1], [6, 7, 6], [0, 0, 0], [7, 4, 7], [4, 6, 4]]
+const negatives = [
+  [1, 3, 1],
+  [0, 3, 0],
+  [0, 0, 0],
+  [1, 0, 1],
+  [6, 7, 6],
+  [0, 0, 0],
+  [7, 4, 7],
+  [4, 6, 4],
+]
 /** Two codes a frame; frames 0 and 3 of the first utterance are the same. */
-const codes = [[1, 2], [1, 3], [0, 2], [1, 2], [2, 2], [2, 1], [0, 0], [1, 1]]
+const codes = [
+  [1, 2],
+  [1, 3],
+  [0, 2],
+  [1, 2],
+  [2, 2],
+  [2, 1],
+  [0, 0],
+  [1, 1],
+]
 
 const inputs = (states: tf.Tensor, quantized: tf.Tensor) => ({
   projectedStates: states as tf.Tensor3D,
@@ -22,12 +40,16 @@ const inputs = (states: tf.Tensor, quantized: tf.Tensor) => ({
 
 /** The definition in float64: logits [1 + K] of each frame. */
 const logitsOf = (states: ArrayLike<number>, quantized: ArrayLike<number>): number[][] => {
-  const vector = (values: ArrayLike<number>, frame: number) => Array.from({ length: dim }, (_, i) => values[frame * dim + i]!)
+  const vector = (values: ArrayLike<number>, frame: number) =>
+    Array.from({ length: dim }, (_, i) => values[frame * dim + i]!)
   const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i]!, 0)
-  const cosine = (a: number[], b: number[]) => dot(a, b) / Math.max(Math.sqrt(dot(a, a)), 1e-8) / Math.max(Math.sqrt(dot(b, b)), 1e-8)
+  const cosine = (a: number[], b: number[]) =>
+    dot(a, b) / Math.max(Math.sqrt(dot(a, a)), 1e-8) / Math.max(Math.sqrt(dot(b, b)), 1e-8)
   return masked.map((_, frame) =>
     [frame, ...negatives[frame]!].map((candidate, i) =>
-      i > 0 && codes[candidate]!.join() === codes[frame]!.join() ? Number.NEGATIVE_INFINITY : cosine(vector(states, frame), vector(quantized, candidate)) / temperature,
+      i > 0 && codes[candidate]!.join() === codes[frame]!.join()
+        ? Number.NEGATIVE_INFINITY
+        : cosine(vector(states, frame), vector(quantized, candidate)) / temperature,
     ),
   )
 }
@@ -57,7 +79,9 @@ describe.each(enginesUnderTest())('contrastiveLoss on %s', (engine) => {
 
   it('leaves out distractors with the codes of the positive', () => {
     const output = contrastiveLoss(inputs(states(), quantized()))
-    const collisions = negatives.map((row, frame) => row.map((candidate) => (codes[candidate]!.join() === codes[frame]!.join() ? 1 : 0)))
+    const collisions = negatives.map((row, frame) =>
+      row.map((candidate) => (codes[candidate]!.join() === codes[frame]!.join() ? 1 : 0)),
+    )
     const found = (output.negativeIsPositive.arraySync() as number[][][]).flat()
     expect(collisions[0]).toEqual([0, 1, 0])
     masked.forEach((on, frame) => {
@@ -66,13 +90,22 @@ describe.each(enginesUnderTest())('contrastiveLoss on %s', (engine) => {
   })
 
   it('has the gradients of its values, with collisions and repeated distractors', () => {
-    expectGradients((a, b) => contrastiveLoss(inputs(a!, b!)).loss, [states(), quantized()], { step: 0.005, relative: 1e-3 })
+    expectGradients((a, b) => contrastiveLoss(inputs(a!, b!)).loss, [states(), quantized()], {
+      step: 0.005,
+      relative: 1e-3,
+    })
   })
 
   it('stays finite where vectors are zero and where every distractor collides', () => {
-    const same = { ...inputs(tf.zeros([batch, time, dim]), quantized()), codeIndices: tf.zeros([batch, time, 2], 'int32') as tf.Tensor3D }
+    const same = {
+      ...inputs(tf.zeros([batch, time, dim]), quantized()),
+      codeIndices: tf.zeros([batch, time, 2], 'int32') as tf.Tensor3D,
+    }
     expectClose(contrastiveLoss(same).loss, [0], { absolute: 1e-6 })
-    const gradients = tf.grads((a: tf.Tensor, b: tf.Tensor) => contrastiveLoss(inputs(a, b)).loss)([tf.zeros([batch, time, dim]), quantized()])
+    const gradients = tf.grads((a: tf.Tensor, b: tf.Tensor) => contrastiveLoss(inputs(a, b)).loss)([
+      tf.zeros([batch, time, dim]),
+      quantized(),
+    ])
     for (const gradient of gradients) expect(gradient.dataSync().every(Number.isFinite)).toBe(true)
   })
 })

@@ -40,7 +40,14 @@ const unit = (x: tf.Tensor3D): tf.Tensor3D => {
  * than gathering their vectors.
  */
 export const contrastiveLoss = (inputs: ContrastiveInputs): ContrastiveOutput => {
-  const { projectedStates, projectedQuantizedStates, codeIndices, sampledNegativeIndices, maskTimeIndices, temperature } = inputs
+  const {
+    projectedStates,
+    projectedQuantizedStates,
+    codeIndices,
+    sampledNegativeIndices,
+    maskTimeIndices,
+    temperature,
+  } = inputs
   const [batch, time] = projectedStates.shape
   const distractors = sampledNegativeIndices.shape[2]
   const mask = tf.cast(maskTimeIndices, 'float32')
@@ -56,7 +63,8 @@ export const contrastiveLoss = (inputs: ContrastiveInputs): ContrastiveOutput =>
   const row = tf.mul(tf.add(first, tf.reshape(tf.range(0, time, 1, 'int32'), [1, time, 1])), int(time))
   const withinUtterance = tf.minimum(tf.maximum(tf.sub(sampledNegativeIndices, first), int(0)), int(time - 1))
   const at = tf.reshape(tf.add(row, withinUtterance), [-1]) as tf.Tensor1D
-  const pick = (t: tf.Tensor) => tf.reshape(tf.gather(tf.reshape(t, [-1]), at), [batch, time, distractors]) as tf.Tensor3D
+  const pick = (t: tf.Tensor) =>
+    tf.reshape(tf.gather(tf.reshape(t, [-1]), at), [batch, time, distractors]) as tf.Tensor3D
 
   const sameCode = tf.all(tf.equal(tf.expandDims(codeIndices, 2), tf.expandDims(codeIndices, 1)), -1)
   const negativeIsPositive = tf.cast(pick(tf.cast(sameCode, 'int32')), 'bool') as tf.Tensor3D

@@ -22,17 +22,26 @@ const direct = (attention: MultiHeadAttention, x: tf.Tensor, valid: readonly num
       return sum
     })
   }
-  const [q, k, v] = [attention.qProj, attention.kProj, attention.vProj].map((part) => project(x.dataSync(), part)) as [Float64Array, Float64Array, Float64Array]
+  const [q, k, v] = [attention.qProj, attention.kProj, attention.vProj].map((part) => project(x.dataSync(), part)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ]
   const d = width / heads
   const mixed = new Float64Array(batch * time * width)
   for (let b = 0; b < batch; b++) {
     for (let head = 0; head < heads; head++) {
       for (let t = 0; t < time; t++) {
         const at = (frame: number, i: number) => (b * time + frame) * width + head * d + i
-        const scores = Array.from({ length: valid[b]! }, (_, s) => Array.from({ length: d }, (_, i) => q[at(t, i)]! * k[at(s, i)]!).reduce((a, c) => a + c) / Math.sqrt(d))
+        const scores = Array.from(
+          { length: valid[b]! },
+          (_, s) =>
+            Array.from({ length: d }, (_, i) => q[at(t, i)]! * k[at(s, i)]!).reduce((a, c) => a + c) / Math.sqrt(d),
+        )
         const weights = scores.map(Math.exp)
         const total = weights.reduce((a, c) => a + c)
-        for (let i = 0; i < d; i++) mixed[at(t, i)] = weights.reduce((sum, weight, s) => sum + (weight / total) * v[at(s, i)]!, 0)
+        for (let i = 0; i < d; i++)
+          mixed[at(t, i)] = weights.reduce((sum, weight, s) => sum + (weight / total) * v[at(s, i)]!, 0)
       }
     }
   }
@@ -54,7 +63,9 @@ describe.each(enginesUnderTest())('MultiHeadAttention on %s', (engine) => {
 
   it('leaves out keys with a large negative bias', () => {
     const x = randomTensor<tf.Tensor3D>([batch, time, width], 2)
-    expectClose(attention.forward(x, inference, { attentionBias: bias() }), direct(attention, x, [5, 3]), { relative: 2e-6 })
+    expectClose(attention.forward(x, inference, { attentionBias: bias() }), direct(attention, x, [5, 3]), {
+      relative: 2e-6,
+    })
   })
 
   it('has the gradients of its values, for inputs and parameters', () => {
@@ -63,13 +74,18 @@ describe.each(enginesUnderTest())('MultiHeadAttention on %s', (engine) => {
     expectGradients((y) => attention.forward(y as tf.Tensor3D, inference, { attentionBias }), [x], { relative: 5e-4 })
     // The softmax does not change when all keys move together: the gradient of their bias is rounding noise.
     const parameters = attention.namedParameters()
-    expectParameterGradients(parameters, () => attention.forward(x, inference, { attentionBias }), { relative: 5e-4, absolute: 2e-5 })
+    expectParameterGradients(parameters, () => attention.forward(x, inference, { attentionBias }), {
+      relative: 5e-4,
+      absolute: 2e-5,
+    })
   })
 
   it('drops attention weights in training', () => {
     const dropping = new MultiHeadAttention(width, heads, new Initializer(1), { dropout: 0.5 })
     const x = randomTensor<tf.Tensor3D>([batch, time, width], 1)
-    const [plain, dropped] = [inference, { training: true, rng: Rng.fromSeed(1) }].map((context) => dropping.forward(x, context).dataSync())
+    const [plain, dropped] = [inference, { training: true, rng: Rng.fromSeed(1) }].map((context) =>
+      dropping.forward(x, context).dataSync(),
+    )
     expect(dropped).not.toEqual(plain)
     expect(() => dropping.forward(x, { training: true })).toThrow('rng')
   })

@@ -32,7 +32,8 @@ export class MultiHeadAttention extends Module {
     options: MultiHeadAttentionOptions = {},
   ) {
     super()
-    if (embedDim % heads !== 0) throw new RangeError(`attention: ${embedDim} features do not divide into ${heads} heads.`)
+    if (embedDim % heads !== 0)
+      throw new RangeError(`attention: ${embedDim} features do not divide into ${heads} heads.`)
     const linear = () => new Linear(embedDim, embedDim, init, options.std === undefined ? {} : { std: options.std })
     this.kProj = linear()
     this.vProj = linear()
@@ -45,7 +46,8 @@ export class MultiHeadAttention extends Module {
   forward(x: tf.Tensor3D, context: ForwardContext, { attentionBias }: AttentionInputs = {}): tf.Tensor3D {
     const [batch, time] = x.shape
     const width = this.embedDim / this.heads
-    const split = (y: tf.Tensor3D) => tf.transpose(tf.reshape(y, [batch, time, this.heads, width]), [0, 2, 1, 3]) as tf.Tensor4D
+    const split = (y: tf.Tensor3D) =>
+      tf.transpose(tf.reshape(y, [batch, time, this.heads, width]), [0, 2, 1, 3]) as tf.Tensor4D
     const query = split(tf.mul(this.qProj.forward(x), width ** -0.5) as tf.Tensor3D)
     const key = split(this.kProj.forward(x))
     const value = split(this.vProj.forward(x))

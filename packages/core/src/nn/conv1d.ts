@@ -16,7 +16,13 @@ export class Conv1d extends Module {
   readonly bias?: tf.Variable
   readonly #options: Conv1dOptions
 
-  constructor(inChannels: number, outChannels: number, kernel: number, init: Initializer, options: Conv1dModuleOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: number,
+    init: Initializer,
+    options: Conv1dModuleOptions = {},
+  ) {
     super()
     const { bias = true, std, ...rest } = options
     const groupChannels = inChannels / (options.groups ?? 1)

@@ -21,7 +21,11 @@ describe.each(enginesUnderTest())('dropout on %s', (engine) => {
     const kept = y.filter((value) => value !== 0)
     expect(new Set(kept)).toEqual(new Set([Math.fround(1 / 0.75)]))
     expect(Math.abs(kept.length / count - 0.75)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / count))
-    expect(tf.grad((x) => tf.sum(drop(x)))(tf.ones([count])).dataSync()).toEqual(y)
+    expect(
+      tf
+        .grad((x) => tf.sum(drop(x)))(tf.ones([count]))
+        .dataSync(),
+    ).toEqual(y)
   })
 
   it('draws anew at each call, and needs a generator', () => {

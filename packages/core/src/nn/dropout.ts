@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { ForwardContext } from './module'
 import type { Rng } from '../random/index'
+import type { ForwardContext } from './module'
 
 /** The context's generator, or an error that says what is missing. */
 export const rngOf = (context: ForwardContext, what: string): Rng => {
-  if (!context.rng) throw new Error(`${what} in training needs context.rng: pass { training: true, rng: Rng.fromSeed(…) }.`)
+  if (!context.rng)
+    throw new Error(`${what} in training needs context.rng: pass { training: true, rng: Rng.fromSeed(…) }.`)
   return context.rng
 }
 

@@ -77,7 +77,9 @@ export class GumbelVectorQuantizer extends Module {
     super()
     const { inputSize, groups, entries, codevectorDim } = options
     if (codevectorDim % groups !== 0) {
-      throw new RangeError(`quantizer: a code vector of ${codevectorDim} numbers does not divide into ${groups} groups.`)
+      throw new RangeError(
+        `quantizer: a code vector of ${codevectorDim} numbers does not divide into ${groups} groups.`,
+      )
     }
     const shape = [1, groups * entries, codevectorDim / groups]
     this.codevectors = init.from(shape, (rng, count) => Float32Array.from({ length: count }, () => rng.uniform()))

@@ -5,7 +5,8 @@ import { Initializer } from './initializer'
 describe('Initializer', () => {
   beforeAll(() => useEngine('cpu'))
 
-  const made = (init: Initializer) => [init.normal([40], 2), init.normal([40], 2), init.uniform([40], 3)].map((v) => Array.from(v.dataSync()))
+  const made = (init: Initializer) =>
+    [init.normal([40], 2), init.normal([40], 2), init.uniform([40], 3)].map((v) => Array.from(v.dataSync()))
 
   it('gives equal models for equal seeds, and other numbers to each parameter', () => {
     expect(made(new Initializer(7))).toEqual(made(new Initializer(7)))
@@ -17,7 +18,7 @@ describe('Initializer', () => {
   it('draws with the deviation and within the bounds asked for', () => {
     const init = new Initializer(1)
     const count = 20_000
-    const normal = init.normal([count], 0.5).dataSync()
+    const normal = init.normal([count], 0.5).dataSync() as Float32Array
     const mean = normal.reduce((a, b) => a + b, 0) / count
     const variance = normal.reduce((a, b) => a + (b - mean) ** 2, 0) / count
     expect(Math.abs(mean)).toBeLessThan((5 * 0.5) / Math.sqrt(count))
@@ -31,7 +32,12 @@ describe('Initializer', () => {
 
   it('makes zeros of everything when empty', () => {
     const init = Initializer.empty()
-    for (const variable of [init.normal([3], 1), init.uniform([3], 1), init.constant([3], 1), init.from([3], () => Float32Array.of(1, 2, 3))]) {
+    for (const variable of [
+      init.normal([3], 1),
+      init.uniform([3], 1),
+      init.constant([3], 1),
+      init.from([3], () => Float32Array.of(1, 2, 3)),
+    ]) {
       expect(Array.from(variable.dataSync())).toEqual([0, 0, 0])
     }
   })

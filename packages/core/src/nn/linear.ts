@@ -24,7 +24,8 @@ export class Linear extends Module {
     const bound = 1 / Math.sqrt(inFeatures)
     const shape = [outFeatures, inFeatures]
     this.weight = options.std === undefined ? init.uniform(shape, bound) : init.normal(shape, options.std)
-    if (options.bias !== false) this.bias = options.std === undefined ? init.uniform([outFeatures], bound) : init.constant([outFeatures], 0)
+    if (options.bias !== false)
+      this.bias = options.std === undefined ? init.uniform([outFeatures], bound) : init.constant([outFeatures], 0)
   }
 
   /** [..., inFeatures] -> [..., outFeatures] */

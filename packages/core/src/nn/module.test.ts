@@ -38,7 +38,12 @@ class Tree extends Module {
 }
 
 const hostTensors = (model: Module): Map<string, HostTensor> =>
-  new Map([...model.stateDict()].map(([name, tensor]) => [name, fromFloat32(Float32Array.from(tensor.dataSync()), tensor.shape)]))
+  new Map(
+    [...model.stateDict()].map(([name, tensor]) => [
+      name,
+      fromFloat32(Float32Array.from(tensor.dataSync()), tensor.shape),
+    ]),
+  )
 const values = (model: Module) => [...model.stateDict().values()].map((tensor) => Array.from(tensor.dataSync()))
 
 describe('Module', () => {
@@ -79,7 +84,13 @@ describe('Module', () => {
     tensors.set('quantizer.codevectors', fromFloat32(new Float32Array(1), [1]))
     const load = () => tree.loadStateDict(tensors, { file: 'model.safetensors' })
     expect(load).toThrow(CheckpointError)
-    for (const part of ['model.safetensors', 'masked_spec_embed is missing', 'k_proj.weight is [3,2]', '[2,3]', 'quantizer.codevectors']) {
+    for (const part of [
+      'model.safetensors',
+      'masked_spec_embed is missing',
+      'k_proj.weight is [3,2]',
+      '[2,3]',
+      'quantizer.codevectors',
+    ]) {
       expect(load).toThrow(part)
     }
     expect(values(tree)).toEqual(before)
@@ -95,7 +106,9 @@ describe('Module', () => {
     expect(tree.loadStateDict(tensors, { strict: false })).toEqual(left)
     expect(values(tree).slice(0, -1)).toEqual(values(source).slice(0, -1))
     expect(tree.loadStateDict(tensors, { ignore: (name) => /^(lm_head|masked)/.test(name) })).toEqual(left)
-    expect(() => tree.loadStateDict(tensors, { ignore: (name) => name.startsWith('lm_head') })).toThrow('masked_spec_embed')
+    expect(() => tree.loadStateDict(tensors, { ignore: (name) => name.startsWith('lm_head') })).toThrow(
+      'masked_spec_embed',
+    )
   })
 
   it('without strict still refuses other shapes', () => {

@@ -47,7 +47,7 @@ export abstract class Module {
       const key = overrides[property] ?? snakeCase(property)
       if (value instanceof tf.Variable) found.set(key, value)
       else if (value instanceof Module) addAll(found, key, value)
-      else if (isModules(value)) value.forEach((child, i) => addAll(found, `${key}.${i}`, child))
+      else if (isModules(value)) for (const [i, child] of value.entries()) addAll(found, `${key}.${i}`, child)
     }
     return found
   }
@@ -69,7 +69,10 @@ export abstract class Module {
    *
    * @throws CheckpointError that lists every tensor whose shape is wrong and, with `strict`, every one missing or unexpected.
    */
-  loadStateDict(tensors: ReadonlyMap<string, HostTensor>, options: LoadStateOptions = {}): { missing: string[]; unexpected: string[] } {
+  loadStateDict(
+    tensors: ReadonlyMap<string, HostTensor>,
+    options: LoadStateOptions = {},
+  ): { missing: string[]; unexpected: string[] } {
     const { strict = true, file, ignore = () => false } = options
     const parameters = this.namedParameters()
     const missing = [...parameters.keys()].filter((name) => !tensors.has(name))

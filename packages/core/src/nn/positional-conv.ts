@@ -46,7 +46,10 @@ class WeightNormConv1d extends Module {
     const weight = tf.mul(this.original1, tf.div(this.original0, norm)) as tf.Tensor3D
     // Padded by half the kernel on both sides; an even kernel then gives one frame too many, at the end, which is dropped.
     const half = Math.floor(kernel / 2)
-    return tf.add(conv1d(x, weight, { groups, padding: [half, kernel % 2 === 0 ? half - 1 : half] }), this.bias) as tf.Tensor3D
+    return tf.add(
+      conv1d(x, weight, { groups, padding: [half, kernel % 2 === 0 ? half - 1 : half] }),
+      this.bias,
+    ) as tf.Tensor3D
   }
 }
 

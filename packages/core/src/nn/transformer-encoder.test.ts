@@ -9,7 +9,10 @@ import { TransformerEncoder, TransformerEncoderLayer } from './transformer-encod
 
 const layer = { hiddenSize: 4, heads: 2, intermediateSize: 6, std: 0.5 }
 const encoder = (options: { preNorm?: boolean; layerDrop?: number; dropout?: number } = {}) =>
-  new TransformerEncoder({ ...layer, layers: 3, positionalConv: { kernel: 4, groups: 2 }, ...options }, new Initializer(1))
+  new TransformerEncoder(
+    { ...layer, layers: 3, positionalConv: { kernel: 4, groups: 2 }, ...options },
+    new Initializer(1),
+  )
 
 describe.each(enginesUnderTest())('TransformerEncoder on %s', (engine) => {
   beforeAll(() => useEngine(engine))
@@ -80,7 +83,10 @@ describe.each(enginesUnderTest())('TransformerEncoder on %s', (engine) => {
     for (let seed = 0; seed < 8; seed++) {
       const context = () => ({ training: true, rng: Rng.fromSeed(seed) })
       const states = model.forward(x, context()).hiddenStates.map((state) => state.dataSync().join())
-      const { grads } = tf.variableGrads(() => tf.sum(tf.square(tf.add(model.forward(x, context()).hiddenStates.at(-1)!, projection))), weights)
+      const { grads } = tf.variableGrads(
+        () => tf.sum(tf.square(tf.add(model.forward(x, context()).hiddenStates.at(-1)!, projection))),
+        weights,
+      )
       weights.forEach((weight, i) => {
         const zero = grads[weight.name]!.dataSync().every((value) => value === 0)
         expect(zero).toBe(states[i + 1] === states[i])

@@ -50,7 +50,8 @@ export class TransformerEncoderLayer extends Module {
 
   /** [batch, time, hidden] -> the same; `attentionBias` broadcasts to [batch, heads, time, time]. */
   forward(x: tf.Tensor3D, context: ForwardContext, attentionBias?: tf.Tensor): tf.Tensor3D {
-    const attend = (y: tf.Tensor3D) => dropout(this.attention.forward(y, context, { attentionBias }), this.#dropout, context)
+    const attend = (y: tf.Tensor3D) =>
+      dropout(this.attention.forward(y, context, { attentionBias }), this.#dropout, context)
     if (this.#preNorm) {
       const attended = tf.add(x, attend(this.layerNorm.forward(x))) as tf.Tensor3D
       return tf.add(attended, this.feedForward.forward(this.finalLayerNorm.forward(attended), context)) as tf.Tensor3D

@@ -29,7 +29,15 @@ class WaveformLayer extends Module {
   readonly conv: Conv1d
   readonly layerNorm?: GroupNorm | LayerNorm
 
-  constructor(inChannels: number, outChannels: number, kernel: number, stride: number, norm: 'group' | 'layer' | 'none', bias: boolean, init: Initializer) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: number,
+    stride: number,
+    norm: 'group' | 'layer' | 'none',
+    bias: boolean,
+    init: Initializer,
+  ) {
     super()
     this.conv = new Conv1d(inChannels, outChannels, kernel, init, { stride, bias })
     if (norm === 'group') this.layerNorm = new GroupNorm(outChannels, outChannels, init)
@@ -75,7 +83,10 @@ export class WaveformEncoder extends Module {
   #firstLayerMask(lengths: tf.Tensor1D, count: number): tf.Tensor {
     const [kernel, stride] = [this.options.kernels[0]!, this.options.strides[0]!]
     const frames = Math.floor((count - kernel) / stride) + 1
-    const valid = tf.add(tf.floorDiv(tf.sub(lengths, tf.scalar(kernel, 'int32')), tf.scalar(stride, 'int32')), tf.scalar(1, 'int32'))
+    const valid = tf.add(
+      tf.floorDiv(tf.sub(lengths, tf.scalar(kernel, 'int32')), tf.scalar(stride, 'int32')),
+      tf.scalar(1, 'int32'),
+    )
     return tf.cast(tf.less(tf.range(0, frames, 1, 'int32'), tf.expandDims(valid, 1)), 'float32')
   }
 }

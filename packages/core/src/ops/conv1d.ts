@@ -31,7 +31,9 @@ export const conv1d = (x: tf.Tensor3D, weight: tf.Tensor3D, options: Conv1dOptio
   const { stride = 1, groups = 1, dilation = 1, padding = 0 } = options
   const [outChannels, groupChannels, kernel] = weight.shape
   if (x.shape[2] !== groupChannels * groups || outChannels % groups !== 0) {
-    throw new RangeError(`conv1d: an input of ${x.shape[2]} channels does not fit a kernel [${weight.shape}] in ${groups} group(s).`)
+    throw new RangeError(
+      `conv1d: an input of ${x.shape[2]} channels does not fit a kernel [${weight.shape}] in ${groups} group(s).`,
+    )
   }
   const pads: readonly [number, number] = typeof padding === 'number' ? [padding, padding] : padding
   const span = dilation * (kernel - 1) + 1
@@ -43,22 +45,29 @@ export const conv1d = (x: tf.Tensor3D, weight: tf.Tensor3D, options: Conv1dOptio
   return portable(x, weight, attributes)
 }
 
-/** The same from TensorFlow.js's own ops: one ungrouped convolution a group. */
+/**
+ * The same from ops that every TensorFlow.js backend has with their gradients (slices and matrix products): the windows' taps side by
+ * side, times the kernel.
+ */
 const portable = (x: tf.Tensor3D, weight: tf.Tensor3D, { stride, padding, groups, dilation }: Conv1dAttributes): tf.Tensor3D => {
-  const padded = padding[0] + padding[1] === 0 ? x : tf.pad3d(x, [[0, 0], [padding[0], padding[1]], [0, 0]])
-  const kernels = tf.transpose(weight, [2, 1, 0]) as tf.Tensor3D
-  if (groups === 1) return ungrouped(padded, kernels, stride, dilation)
-  const signals = tf.split(padded, groups, 2) as tf.Tensor3D[]
-  return tf.concat((tf.split(kernels, groups, 2) as tf.Tensor3D[]).map((kernel, i) => ungrouped(signals[i]!, kernel, stride, dilation)), 2)
-}
-
-/** TensorFlow.js has no gradient of dilated convolutions: the taps are spread by zeros instead. */
-const ungrouped = (x: tf.Tensor3D, kernel: tf.Tensor3D, stride: number, dilation: number): tf.Tensor3D => {
-  if (dilation === 1) return tf.conv1d(x, kernel, stride, 'valid')
-  const [taps, inChannels, outChannels] = kernel.shape
-  const spaced = tf.pad(tf.reshape(kernel, [taps, 1, inChannels, outChannels]), [[0, 0], [0, dilation - 1], [0, 0], [0, 0]])
-  const flat = tf.reshape(spaced, [taps * dilation, inChannels, outChannels]) as tf.Tensor3D
-  return tf.conv1d(x, tf.slice3d(flat, [0, 0, 0], [(taps - 1) * dilation + 1, inChannels, outChannels]), stride, 'valid')
+  const [batch, time, channels] = x.shape
+  const [outChannels, groupChannels, kernel] = weight.shape
+  const padded = padding[0] + time + padding[1]
+  const frames = Math.floor((padded - dilation * (kernel - 1) - 1) / stride) + 1
+  // Rows of `stride` steps: the tap at an offset is one slice, of the offset's phase within a row.
+  const rows = Math.max(Math.ceil(padded / stride), Math.floor((dilation * (kernel - 1)) / stride) + frames)
+  const signal = tf.pad3d(x, [[0, 0], [padding[0], rows * stride - time - padding[0]], [0, 0]])
+  const phases = tf.reshape(signal, [batch, rows, stride, channels])
+  const taps = Array.from({ length: kernel }, (_, k) => {
+    const offset = k * dilation
+    const tap = tf.slice(phases, [0, Math.floor(offset / stride), offset % stride, 0], [batch, frames, 1, channels])
+    return tf.reshape(tap, [batch * frames, groups, 1, groupChannels])
+  })
+  const windows = tf.reshape(tf.concat(taps, 2), [batch * frames, groups, kernel * groupChannels])
+  const kernels = tf.reshape(weight, [groups, outChannels / groups, groupChannels, kernel])
+  const columns = tf.reshape(tf.transpose(kernels, [0, 3, 2, 1]), [groups, kernel * groupChannels, outChannels / groups])
+  const products = tf.matMul(tf.transpose(windows, [1, 0, 2]), columns)
+  return tf.reshape(tf.transpose(products, [1, 0, 2]), [batch, frames, outChannels])
 }
 
 tf.registerGradient({

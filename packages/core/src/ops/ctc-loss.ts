@@ -64,11 +64,13 @@ export const ctcLoss = (
     throw new RangeError(`ctcLoss: blankId ${blankId} is not one of the ${vocabulary} labels.`)
   }
   const compute = tf.customGrad((input, save) => {
-    const [losses, gradient] = tf.engine().runKernel(
-      CTC_LOSS,
-      { logProbs: input as tf.Tensor, targets, inputLengths, targetLengths },
-      { blankId },
-    ) as tf.Tensor[]
+    const [losses, gradient] = tf
+      .engine()
+      .runKernel(
+        CTC_LOSS,
+        { logProbs: input as tf.Tensor, targets, inputLengths, targetLengths },
+        { blankId },
+      ) as tf.Tensor[]
     ;(save as tf.GradSaveFunc)([gradient!])
     return {
       value: zeroInfinity ? tf.where(tf.isInf(losses!), tf.zerosLike(losses!), losses!) : losses!,

@@ -31,7 +31,7 @@ export const expectGradients = (
 ): void => {
   tf.tidy(() => {
     const projection = randomTensor(fn(...inputs).shape, 77)
-    const weights = projection.dataSync()
+    const weights = Array.from(projection.dataSync())
     const gradients = tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(fn(...xs), projection)))([...inputs])
     const project = (at: readonly tf.Tensor[]): number => {
       const values = tf.tidy(() => fn(...at).dataSync())
@@ -68,13 +68,14 @@ export const expectParameterGradients = (
   tf.tidy(() => {
     const output = compile(fn)
     const shape = tf.tidy(() => output().shape)
-    const weights = randomTensor(shape, 77).dataSync()
+    const weights = Array.from(randomTensor(shape, 77).dataSync())
     const project = (): number => {
       const values = tf.tidy(() => output().dataSync())
       return weights.reduce((sum, weight, i) => sum + weight * values[i]!, 0)
     }
     const gradients = compile(
-      (projection: tf.Tensor) => tf.variableGrads(() => tf.sum(tf.mul(fn(), projection)), [...parameters.values()]).grads,
+      (projection: tf.Tensor) =>
+        tf.variableGrads(() => tf.sum(tf.mul(fn(), projection)), [...parameters.values()]).grads,
     )
     const analytic = gradients(randomTensor(shape, 77))
     for (const [name, variable] of parameters) {

@@ -16,10 +16,16 @@ export interface GroupNormOptions {
  * @param weight [channels]
  * @param bias [channels]
  */
-export const groupNorm = (x: tf.Tensor3D, weight: tf.Tensor, bias: tf.Tensor, options: GroupNormOptions): tf.Tensor3D => {
+export const groupNorm = (
+  x: tf.Tensor3D,
+  weight: tf.Tensor,
+  bias: tf.Tensor,
+  options: GroupNormOptions,
+): tf.Tensor3D => {
   const { groups, eps, mask } = options
   const [batch, time, channels] = x.shape
-  if (channels % groups !== 0) throw new RangeError(`groupNorm: ${channels} channels do not divide into ${groups} groups.`)
+  if (channels % groups !== 0)
+    throw new RangeError(`groupNorm: ${channels} channels do not divide into ${groups} groups.`)
   const perGroup = channels / groups
   const affine = (normal: tf.Tensor) => tf.add(tf.mul(normal, weight), bias) as tf.Tensor3D
   if (perGroup === 1) {

@@ -20,7 +20,8 @@ export const normalise = (x: tf.Tensor, eps: number, statistics: Statistics): tf
   const { axes, weight } = statistics
   const forward = tf.customGrad((input, save) => {
     const value = input as tf.Tensor
-    const count = weight === undefined ? undefined : tf.maximum(tf.sum(spread(weight, value.shape, axes), axes, true), 1)
+    const count =
+      weight === undefined ? undefined : tf.maximum(tf.sum(spread(weight, value.shape, axes), axes, true), 1)
     const centred = tf.sub(value, meanOver(value, statistics, count))
     const variance = meanOver(tf.square(centred), statistics, count)
     const inverse = tf.rsqrt(tf.add(variance, eps))

@@ -34,7 +34,12 @@ export class HostRng {
       this.spare = undefined
       return word
     }
-    const [first, second] = threefry2x32(this.key[0], this.key[1], this.counter >>> 0, Math.floor(this.counter / 2 ** 32))
+    const [first, second] = threefry2x32(
+      this.key[0],
+      this.key[1],
+      this.counter >>> 0,
+      Math.floor(this.counter / 2 ** 32),
+    )
     this.counter++
     this.spare = second
     return first

@@ -1,5 +1,4 @@
 import { enginesUnderTest, useEngine } from '@babble/core/testing'
-import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { HostRng } from './host-rng'
 import { Rng } from './rng'
@@ -17,7 +16,9 @@ describe.each(enginesUnderTest())('Rng on %s', (engine) => {
   it('draws the same numbers on every engine, bit for bit', () => {
     const [k0, k1] = keyOf(42)
     const [stream] = foldKey([0, 0], 0)
-    expect(Array.from(Rng.fromSeed(42).uniform([3, 7]).dataSync())).toEqual(Array.from(keyedUniform(k0, k1, stream, 21)))
+    expect(Array.from(Rng.fromSeed(42).uniform([3, 7]).dataSync())).toEqual(
+      Array.from(keyedUniform(k0, k1, stream, 21)),
+    )
   })
 
   it('gives another tensor at each call, and the same ones again from the same key', () => {

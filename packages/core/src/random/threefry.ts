@@ -46,14 +46,16 @@ export const keyedUniform = (k0: number, k1: number, stream: number, count: numb
 /** Folds a number or a text into a key: a new key that is a random function of both. */
 export const foldKey = ([k0, k1]: readonly [number, number], data: number | string): [number, number] => {
   if (typeof data === 'number') {
-    if (!Number.isSafeInteger(data)) throw new RangeError(`a random key is folded with whole numbers and texts, not ${data}.`)
+    if (!Number.isSafeInteger(data))
+      throw new RangeError(`a random key is folded with whole numbers and texts, not ${data}.`)
     return threefry2x32(k0, k1, data >>> 0, Math.floor(data / 2 ** 32) >>> 0)
   }
   // The text's bytes in blocks of 4; the length keeps "a" and "a\0" apart, the marked counter keeps texts apart from numbers.
   const bytes = new TextEncoder().encode(data)
   let key = threefry2x32(k0, k1, bytes.length, 0x80000000)
   for (let i = 0; i < bytes.length; i += 4) {
-    const word = (bytes[i]! | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) | ((bytes[i + 3] ?? 0) << 24)) >>> 0
+    const word =
+      (bytes[i]! | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) | ((bytes[i + 3] ?? 0) << 24)) >>> 0
     key = threefry2x32(key[0], key[1], word, 0x80000001)
   }
   return key

@@ -98,7 +98,9 @@ export const formatNumber = (value: number): string => {
   if (size !== 0 && (size >= 1e7 || size < 1e-3)) {
     const [mantissa, exponent] = value.toExponential(2).split('e') as [string, string]
     const short = String(Number(mantissa)).replace('-', '−')
-    const raised = [...String(Number(exponent))].map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])).join('')
+    const raised = [...String(Number(exponent))]
+      .map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]))
+      .join('')
     return short === '1' ? `10${raised}` : `${short}·10${raised}`
   }
   const rounded = size >= 1000 ? Math.round(value) : Number(value.toPrecision(4))

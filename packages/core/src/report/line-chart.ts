@@ -71,7 +71,8 @@ const toPixels = (x: Axis, y: Axis) => (point: ChartPoint) => ({
   top: margin.top + (1 - y.position(point.y)) * plotHeight,
 })
 
-const drawable = (axis: Axis, value: number): boolean => Number.isFinite(value) && (axis.scale === 'linear' || value > 0)
+const drawable = (axis: Axis, value: number): boolean =>
+  Number.isFinite(value) && (axis.scale === 'linear' || value > 0)
 
 /** SVG path through the points; a value that cannot be drawn (NaN, infinite, not above 0 on a log axis) breaks the line. */
 const linePath = (points: readonly ChartPoint[], x: Axis, y: Axis): string => {
@@ -99,15 +100,21 @@ const drawAxes = (x: Axis, y: Axis, options: LineChartOptions): Html[] => {
   })
   for (const tick of x.ticks) {
     const left = place({ x: tick, y: y.low }).left.toFixed(1)
-    parts.push(html`<line class="axis" x1="${left}" x2="${left}" y1="${bottom}" y2="${bottom + 4}"/><text class="tick" x="${left}" y="${bottom + 17}" text-anchor="middle">${formatNumber(tick)}</text>`)
+    parts.push(
+      html`<line class="axis" x1="${left}" x2="${left}" y1="${bottom}" y2="${bottom + 4}"/><text class="tick" x="${left}" y="${bottom + 17}" text-anchor="middle">${formatNumber(tick)}</text>`,
+    )
   }
   parts.push(html`<line class="axis" x1="${margin.left}" x2="${width - margin.right}" y1="${bottom}" y2="${bottom}"/>`)
   if (options.x?.label) {
-    parts.push(html`<text class="label" x="${margin.left + plotWidth / 2}" y="${height - 6}" text-anchor="middle">${options.x.label}</text>`)
+    parts.push(
+      html`<text class="label" x="${margin.left + plotWidth / 2}" y="${height - 6}" text-anchor="middle">${options.x.label}</text>`,
+    )
   }
   if (options.y?.label) {
     const middle = margin.top + plotHeight / 2
-    parts.push(html`<text class="label" transform="translate(13 ${middle}) rotate(-90)" text-anchor="middle">${options.y.label}</text>`)
+    parts.push(
+      html`<text class="label" transform="translate(13 ${middle}) rotate(-90)" text-anchor="middle">${options.y.label}</text>`,
+    )
   }
   return parts
 }
@@ -115,17 +122,20 @@ const drawAxes = (x: Axis, y: Axis, options: LineChartOptions): Html[] => {
 const drawSeries = (series: ChartSeries, index: number, x: Axis, y: Axis): Html => {
   const colour = rawHtml(`style="--colour: var(--series-${index % colours})"`)
   const line = thin(series.smoothing ? smooth(series.points, series.smoothing) : series.points)
-  const faint = series.smoothing ? html`<path class="line faint" ${colour} d="${linePath(thin(series.points), x, y)}"/>` : null
+  const faint = series.smoothing
+    ? html`<path class="line faint" ${colour} d="${linePath(thin(series.points), x, y)}"/>`
+    : null
   const dashes = series.dashed ? rawHtml(' stroke-dasharray="5 4"') : null
   const place = toPixels(x, y)
-  const dots = (series.dots ?? line.length <= 12)
-    ? line
-        .filter((point) => drawable(x, point.x) && drawable(y, point.y))
-        .map((point) => {
-          const { left, top } = place(point)
-          return html`<circle class="dot" ${colour} cx="${left.toFixed(1)}" cy="${top.toFixed(1)}" r="3"><title>${series.name}: ${formatNumber(point.y)} at ${formatNumber(point.x)}</title></circle>`
-        })
-    : null
+  const dots =
+    (series.dots ?? line.length <= 12)
+      ? line
+          .filter((point) => drawable(x, point.x) && drawable(y, point.y))
+          .map((point) => {
+            const { left, top } = place(point)
+            return html`<circle class="dot" ${colour} cx="${left.toFixed(1)}" cy="${top.toFixed(1)}" r="3"><title>${series.name}: ${formatNumber(point.y)} at ${formatNumber(point.x)}</title></circle>`
+          })
+      : null
   return html`${faint}<path class="line" ${colour}${dashes} d="${linePath(line, x, y)}"/>${dots}`
 }
 
@@ -142,7 +152,10 @@ const legend = (options: LineChartOptions): Html => {
 /** A line chart as a figure with inline SVG. The legend gives each series' last value. */
 export const lineChart = (options: LineChartOptions): Html => {
   const points = options.series.flatMap((series) => series.points)
-  const x = makeAxis(points.map((point) => point.x), { tickCount: 6, max: maximum(points, options.x?.scale), ...options.x })
+  const x = makeAxis(
+    points.map((point) => point.x),
+    { tickCount: 6, max: maximum(points, options.x?.scale), ...options.x },
+  )
   const levels = points.map((point) => point.y)
   if (options.reference) levels.push(options.reference.y)
   const y = makeAxis(levels, options.y)
@@ -158,6 +171,9 @@ export const lineChart = (options: LineChartOptions): Html => {
 
 /** The right end of a linear x axis stays at the last point, so that a curve fills its chart. */
 const maximum = (points: readonly ChartPoint[], scale: AxisOptions['scale']): number | undefined => {
-  const highest = points.reduce((high, point) => (Number.isFinite(point.x) && point.x > high ? point.x : high), Number.NEGATIVE_INFINITY)
+  const highest = points.reduce(
+    (high, point) => (Number.isFinite(point.x) && point.x > high ? point.x : high),
+    Number.NEGATIVE_INFINITY,
+  )
   return scale === 'log' || highest === Number.NEGATIVE_INFINITY ? undefined : highest
 }

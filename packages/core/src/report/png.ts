@@ -29,11 +29,20 @@ const chunk = (type: string, data: Uint8Array): Uint8Array => {
  * @throws ConfigError when sizes do not fit together.
  */
 export const encodePng = ({ width, height, pixels, palette }: IndexedImage): Uint8Array => {
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1 || pixels.length !== width * height) {
+  if (
+    !Number.isInteger(width) ||
+    !Number.isInteger(height) ||
+    width < 1 ||
+    height < 1 ||
+    pixels.length !== width * height
+  ) {
     throw new ConfigError(`an image of ${width} x ${height} cannot have ${pixels.length} pixels.`, { field: 'pixels' })
   }
   if (palette.length === 0 || palette.length % 3 !== 0 || palette.length > 768) {
-    throw new ConfigError(`a palette cannot have ${palette.length} values.`, { field: 'palette', cure: 'Give 1 to 256 colours, three values each.' })
+    throw new ConfigError(`a palette cannot have ${palette.length} values.`, {
+      field: 'palette',
+      cure: 'Give 1 to 256 colours, three values each.',
+    })
   }
   const highest = pixels.reduce((most, index) => Math.max(most, index), 0)
   if (highest * 3 >= palette.length) {
@@ -46,7 +55,14 @@ export const encodePng = ({ width, height, pixels, palette }: IndexedImage): Uin
   header.set([8, 3, 0, 0, 0], 8)
   // Each row begins with its filter: 0, none, which suits palettes.
   const rows = new Uint8Array(height * (width + 1))
-  for (let row = 0; row < height; row++) rows.set(pixels.subarray(row * width, (row + 1) * width), row * (width + 1) + 1)
-  const parts = [signature, chunk('IHDR', header), chunk('PLTE', palette), chunk('IDAT', deflateSync(rows, { level: 9 })), chunk('IEND', new Uint8Array())]
+  for (let row = 0; row < height; row++)
+    rows.set(pixels.subarray(row * width, (row + 1) * width), row * (width + 1) + 1)
+  const parts = [
+    signature,
+    chunk('IHDR', header),
+    chunk('PLTE', palette),
+    chunk('IDAT', deflateSync(rows, { level: 9 })),
+    chunk('IEND', new Uint8Array()),
+  ]
   return Uint8Array.from(Buffer.concat(parts))
 }

@@ -21,7 +21,8 @@ export interface RecordingCardOptions {
   readonly player?: boolean
 }
 
-const dataUri = (type: string, bytes: Uint8Array): string => `data:${type};base64,${Buffer.from(bytes).toString('base64')}`
+const dataUri = (type: string, bytes: Uint8Array): string =>
+  `data:${type};base64,${Buffer.from(bytes).toString('base64')}`
 
 /** Brings the loudest sample to 0.9, so that quiet recordings can be heard. */
 const audible = (waveform: Float32Array): Float32Array => {
@@ -31,12 +32,22 @@ const audible = (waveform: Float32Array): Float32Array => {
 
 /** A recording's spectrogram, with what was said and what was recognised, and a player. */
 export const recordingCard = (options: RecordingCardOptions): Html => {
-  const { waveform, sampleRate, title, reference, hypothesis, maxFrequency = sampleRate / 2, marks = [], player = true } = options
+  const {
+    waveform,
+    sampleRate,
+    title,
+    reference,
+    hypothesis,
+    maxFrequency = sampleRate / 2,
+    marks = [],
+    player = true,
+  } = options
   const power = spectrogram(waveform, { sampleRate, maxFrequency })
   const image = dataUri('image/png', encodePng(spectrogramImage(power)))
   const words = (text: string) => (text === '' ? html`<i>nothing</i>` : text)
   const right = reference !== undefined && reference === hypothesis
-  const verdict = reference === undefined || hypothesis === undefined ? null : right ? html` class="right"` : html` class="wrong"`
+  const verdict =
+    reference === undefined || hypothesis === undefined ? null : right ? html` class="right"` : html` class="wrong"`
   const labels = marks.map(
     ({ seconds, label }) =>
       html`<span class="mark" style="left: ${(power.seconds > 0 ? Math.min(100, Math.max(0, (100 * seconds) / power.seconds)) : 0).toFixed(1)}%">${label}</span>`,
@@ -44,6 +55,8 @@ export const recordingCard = (options: RecordingCardOptions): Html => {
   return html`<figure class="recording">${title === undefined ? null : html`<figcaption>${title}</figcaption>`}<div class="picture"><img src="${image}" alt="Spectrogram, 0 to ${(maxFrequency / 1000).toFixed(1)} kHz, ${power.seconds.toFixed(2)} s">${labels}</div><dl>${
     reference === undefined ? null : html`<dt>said</dt><dd>${words(reference)}</dd>`
   }${hypothesis === undefined ? null : html`<dt>heard</dt><dd${verdict}>${words(hypothesis)}</dd>`}</dl>${
-    player ? html`<audio controls preload="none" src="${dataUri('audio/wav', encodeWav(audible(waveform), sampleRate))}"></audio>` : null
+    player
+      ? html`<audio controls preload="none" src="${dataUri('audio/wav', encodeWav(audible(waveform), sampleRate))}"></audio>`
+      : null
   }</figure>`
 }

@@ -66,14 +66,19 @@ export const spectrogram = (waveform: Float32Array, options: SpectrogramOptions 
   const window = Math.round(windowSeconds * sampleRate)
   const shift = Math.round(shiftSeconds * sampleRate)
   if (!(window >= 2 && shift >= 1)) {
-    throw new ConfigError(`a window of ${window} samples with a shift of ${shift} cannot be used.`, { field: 'windowSeconds' })
+    throw new ConfigError(`a window of ${window} samples with a shift of ${shift} cannot be used.`, {
+      field: 'windowSeconds',
+    })
   }
   const size = 2 ** Math.ceil(Math.log2(window))
   const binHz = sampleRate / size
   const bins = Math.min(size / 2, Math.floor((options.maxFrequency ?? sampleRate / 2) / binHz)) + 1
   const frames = Math.floor(waveform.length / shift) + 1
   const decibels = new Float32Array(frames * bins)
-  const hann = Float64Array.from({ length: window }, (_, index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (index + 0.5)) / window))
+  const hann = Float64Array.from(
+    { length: window },
+    (_, index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (index + 0.5)) / window),
+  )
   const gain = 2 / hann.reduce((sum, value) => sum + value, 0)
   for (let frame = 0; frame < frames; frame++) {
     const real = new Float64Array(size)

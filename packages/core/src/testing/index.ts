@@ -1,4 +1,3 @@
 /** Helpers for Babble's own tests; not part of the published interface. */
 export { type CloseTolerance, expectClose, maxDifference } from './close'
-export { expectGradients, randomTensor } from './gradient'
 export { enginesUnderTest, useEngine } from './engines'

@@ -48,7 +48,10 @@ describe('pretrainingBatches', () => {
     expect(new Set(counts).size).toBe(1)
     expect(counts[0]! / frames).toBeGreaterThan(0.2)
     const valid = rows(attentionMask.data as Int32Array, attentionMask.shape[1]!).map((row) =>
-      frameCount(config, row.reduce((sum, on) => sum + on, 0)),
+      frameCount(
+        config,
+        row.reduce((sum, on) => sum + on, 0),
+      ),
     )
     expect(Math.min(...valid)).toBeLessThan(frames)
     rows(maskTimeIndices.data as Int32Array, frames).forEach((row, item) => {
@@ -93,7 +96,9 @@ describe('pretrainingBatches', () => {
   })
 
   it('refuses a configuration without masks', () => {
-    expect(() => pretrainingBatches(recordings, { config: wav2vec2Tiny({ maskTimeProb: 0 }), batchSize: 2, seed: 0 })).toThrow(ConfigError)
+    expect(() =>
+      pretrainingBatches(recordings, { config: wav2vec2Tiny({ maskTimeProb: 0 }), batchSize: 2, seed: 0 }),
+    ).toThrow(ConfigError)
   })
 })
 
@@ -123,7 +128,11 @@ describe('ctcBatches', () => {
   it.each([
     ['text outside the vocabulary', record('x.wav', 8000, 'three'), /x\.wav: "three"/],
     ['no text', { ...record('x.wav', 8000), text: undefined } as unknown as Recording, /x\.wav: it has no text/],
-    ['more labels than frames', record('x.wav', 1000, 'one one one'), /x\.wav: its 3 labels need 5 frames, but it has 2/],
+    [
+      'more labels than frames',
+      record('x.wav', 1000, 'one one one'),
+      /x\.wav: its 3 labels need 5 frames, but it has 2/,
+    ],
   ])('names the recording with %s', (_, bad, message) => {
     const make = () => ctcBatches([bad], processor, { config: ctcConfig, batchSize: 1, seed: 0 })
     expect(make).toThrow(DataError)
@@ -131,7 +140,8 @@ describe('ctcBatches', () => {
   })
 
   it('refuses a vocabulary that the model has no units for, or another blank', () => {
-    const make = (fields: object) => () => ctcBatches(labelled, processor, { config: wav2vec2Tiny(fields), batchSize: 1, seed: 0 })
+    const make = (fields: object) => () =>
+      ctcBatches(labelled, processor, { config: wav2vec2Tiny(fields), batchSize: 1, seed: 0 })
     expect(make({ vocabSize: 3 })).toThrow(/4 units/)
     expect(make({ padTokenId: 3 })).toThrow(/blank is 0/)
   })

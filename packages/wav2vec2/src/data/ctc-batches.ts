@@ -1,4 +1,13 @@
-import { type BatchSource, ConfigError, DataError, type HostArray, HostRng, intArray, padIntegers, type Recording } from '@babble/core'
+import {
+  type BatchSource,
+  ConfigError,
+  DataError,
+  type HostArray,
+  HostRng,
+  intArray,
+  padIntegers,
+  type Recording,
+} from '@babble/core'
 import type { Wav2Vec2Config } from '../config'
 import { frameCount } from '../geometry'
 import { featureMask, timeMask } from '../masking'
@@ -57,11 +66,15 @@ export const ctcBatches = (
     })
     const frames = frameCount(config, paddedLength)
     const frameLengths = waveforms.map(({ length }) => frameCount(config, length))
-    const time = () => intArray(timeMask(config, { lengths: frameLengths, frames, rng, variant: 'hf' }), [items.length, frames])
+    const time = () =>
+      intArray(timeMask(config, { lengths: frameLengths, frames, rng, variant: 'hf' }), [items.length, frames])
     return {
       inputValues,
       attentionMask: intArray(attentionMask, [items.length, paddedLength]),
-      labels: padIntegers(indices.map((recording) => labels[recording]!), { length: labelLength, padding: labelPadding }).values,
+      labels: padIntegers(
+        indices.map((recording) => labels[recording]!),
+        { length: labelLength, padding: labelPadding },
+      ).values,
       ...(masks && config.maskTimeProb > 0 ? { maskTimeIndices: time() } : {}),
       ...(masks && config.maskFeatureProb > 0 ? { maskFeatureIndices: featureMask(config, items.length, rng) } : {}),
     }
@@ -83,15 +96,27 @@ const checkVocabulary = ({ tokenizer }: Wav2Vec2Processor, config: Wav2Vec2Confi
     })
   }
   if (tokenizer.blankId !== config.padTokenId) {
-    throw new ConfigError(`the vocabulary's blank is ${tokenizer.blankId}, but the model's padTokenId ${config.padTokenId}.`, {
-      field: 'padTokenId',
-      cure: `Make the model with padTokenId: ${tokenizer.blankId}.`,
-    })
+    throw new ConfigError(
+      `the vocabulary's blank is ${tokenizer.blankId}, but the model's padTokenId ${config.padTokenId}.`,
+      {
+        field: 'padTokenId',
+        cure: `Make the model with padTokenId: ${tokenizer.blankId}.`,
+      },
+    )
   }
 }
 
-const encodeLabels = ({ path, text, waveform }: Recording, processor: Wav2Vec2Processor, config: Wav2Vec2Config): Int32Array => {
-  if (text === undefined) throw new DataError('it has no text.', { file: path, field: 'text', cure: 'Add it to the manifest, or leave it out.' })
+const encodeLabels = (
+  { path, text, waveform }: Recording,
+  processor: Wav2Vec2Processor,
+  config: Wav2Vec2Config,
+): Int32Array => {
+  if (text === undefined)
+    throw new DataError('it has no text.', {
+      file: path,
+      field: 'text',
+      cure: 'Add it to the manifest, or leave it out.',
+    })
   const labels = processor.encode(text, { file: path })
   // A path needs a frame for each label, and a blank between equal ones.
   const repeats = labels.reduce((sum, label, at) => sum + (at > 0 && labels[at - 1] === label ? 1 : 0), 0)

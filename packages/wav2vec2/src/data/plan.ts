@@ -44,7 +44,10 @@ export const checkRecordings = (recordings: readonly Recording[], config: Wav2Ve
     }
     const index = waveform.findIndex((sample) => !Number.isFinite(sample))
     if (index >= 0) {
-      throw new AudioError(`sample ${index} is ${waveform[index]}.`, { file: path, cure: 'Decode it again, or leave it out.' })
+      throw new AudioError(`sample ${index} is ${waveform[index]}.`, {
+        file: path,
+        cure: 'Decode it again, or leave it out.',
+      })
     }
   }
 }

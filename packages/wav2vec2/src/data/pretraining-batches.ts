@@ -50,9 +50,20 @@ export const pretrainingBatches = (
   recordings: readonly Recording[],
   options: PretrainingBatchesOptions,
 ): BatchSource<Wav2Vec2PretrainingHostBatch> => {
-  const { config, seed, buckets = 1, cropSamples = 250_000, normalize = true, samplingRate = 16000, maskVariant = 'fairseq' } = options
+  const {
+    config,
+    seed,
+    buckets = 1,
+    cropSamples = 250_000,
+    normalize = true,
+    samplingRate = 16000,
+    maskVariant = 'fairseq',
+  } = options
   if (!(config.maskTimeProb > 0)) {
-    throw new ConfigError('maskTimeProb is 0, but pre-training predicts masked frames.', { field: 'maskTimeProb', cure: 'The paper has 0.65.' })
+    throw new ConfigError('maskTimeProb is 0, but pre-training predicts masked frames.', {
+      field: 'maskTimeProb',
+      cure: 'The paper has 0.65.',
+    })
   }
   if (!(cropSamples >= receptiveField(config))) {
     throw new ConfigError(`cropSamples is ${cropSamples}, less than a frame.`, { field: 'cropSamples' })
@@ -61,7 +72,8 @@ export const pretrainingBatches = (
   const crops = config.featExtractNorm === 'group' && config.groupNormPadding === 'reference'
   const { fit = crops ? 'crop' : 'pad' } = options
   const whole = recordings.map(({ waveform }) => Math.min(waveform.length, cropSamples))
-  const bounds = fit === 'crop' && typeof buckets === 'number' ? lowerBounds(whole, buckets) : paddedLengths(whole, buckets)
+  const bounds =
+    fit === 'crop' && typeof buckets === 'number' ? lowerBounds(whole, buckets) : paddedLengths(whole, buckets)
   const lengths = fit === 'crop' ? whole.map((length) => bounds.findLast((bound) => bound <= length) ?? length) : whole
   const plans = epochPlans(lengths, bounds, options)
 

@@ -23,7 +23,8 @@ export class Wav2Vec2CtcObjective implements Objective {
   loss(batch: Batch, { rng, training }: ObjectiveContext): ObjectiveResult {
     const { config } = this.#model
     for (const name of ['inputValues', 'attentionMask', 'labels']) {
-      if (!batch[name]) throw new DataError(`the batch has no ${name}.`, { field: name, cure: 'Make batches with ctcBatches.' })
+      if (!batch[name])
+        throw new DataError(`the batch has no ${name}.`, { field: name, cure: 'Make batches with ctcBatches.' })
     }
     const { loss, logits, frameLengths } = this.#model.forward(batch as Batch & Wav2Vec2CtcInputs, { training, rng })
     const valid = frameMask(frameLengths!, logits.shape[1])

@@ -72,7 +72,11 @@ export class Wav2Vec2ForCTC extends Module {
     this.wav2vec2.freeze()
   }
 
-  forward(inputs: Wav2Vec2CtcInputs, context: ForwardContext = inference, options: Wav2Vec2ForwardOptions = {}): Wav2Vec2CtcOutput {
+  forward(
+    inputs: Wav2Vec2CtcInputs,
+    context: ForwardContext = inference,
+    options: Wav2Vec2ForwardOptions = {},
+  ): Wav2Vec2CtcOutput {
     const { config } = this
     const encoded = this.wav2vec2.forward(inputs, context, options)
     const logits = this.lmHead.forward(dropout(encoded.lastHiddenState, config.finalDropout, context))

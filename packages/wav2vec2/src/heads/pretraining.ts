@@ -131,10 +131,13 @@ export class Wav2Vec2ForPreTraining extends Module {
     }
     if (!sampledNegativeIndices) return output
     if (!maskTimeIndices || !config.applySpecAugment) {
-      throw new ConfigError(maskTimeIndices ? 'applySpecAugment is false, so nothing is masked.' : 'maskTimeIndices is not given.', {
-        field: maskTimeIndices ? 'applySpecAugment' : 'maskTimeIndices',
-        cure: 'The contrastive loss is over masked frames.',
-      })
+      throw new ConfigError(
+        maskTimeIndices ? 'applySpecAugment is false, so nothing is masked.' : 'maskTimeIndices is not given.',
+        {
+          field: maskTimeIndices ? 'applySpecAugment' : 'maskTimeIndices',
+          cure: 'The contrastive loss is over masked frames.',
+        },
+      )
     }
     const contrastive = contrastiveLoss({
       projectedStates,
@@ -146,7 +149,10 @@ export class Wav2Vec2ForPreTraining extends Module {
     })
     const sampleSize = tf.sum(tf.cast(maskTimeIndices, 'float32')) as tf.Scalar
     const codevectors = config.numCodevectorGroups * config.numCodevectorsPerGroup
-    const diversityLoss = tf.mul(codebookDiversity(quantized.codevectorPerplexity, codevectors), sampleSize) as tf.Scalar
+    const diversityLoss = tf.mul(
+      codebookDiversity(quantized.codevectorPerplexity, codevectors),
+      sampleSize,
+    ) as tf.Scalar
     return {
       ...output,
       loss: tf.add(contrastive.loss, tf.mul(diversityLoss, config.diversityLossWeight)) as tf.Scalar,

@@ -1,8 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { type HostTensor, readSafetensors, toFloat32, toInt32 } from '@babble/core'
 import { expectClose, maxDifference } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 
 /** Largest error allowed, as a share of a tensor's largest magnitude. */
 const relative = 1e-4
@@ -34,7 +34,9 @@ export class Fixture {
   input(name: string): tf.Tensor {
     const host = this.#get(this.inputs, name)
     const shape = [...host.shape]
-    return host.dtype === 'F32' ? tf.tensor(toFloat32(host), shape, 'float32') : tf.tensor(toInt32(host), shape, 'int32')
+    return host.dtype === 'F32'
+      ? tf.tensor(toFloat32(host), shape, 'float32')
+      : tf.tensor(toInt32(host), shape, 'int32')
   }
 
   /** An expected tensor's values and shape. */
