@@ -19,7 +19,10 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('the xla backend', () => {
     const x = tf.randomNormal([64, 3], 0, 1, 'float32', 7) as tf.Tensor2D
     const y = tf.matMul(x, truth)
     const step = jit((x: tf.Tensor2D, y: tf.Tensor2D, rate: tf.Scalar) => {
-      const { value, grads } = tf.variableGrads(() => tf.losses.meanSquaredError(y, tf.matMul(x, w as never)) as tf.Scalar, [w])
+      const { value, grads } = tf.variableGrads(
+        () => tf.losses.meanSquaredError(y, tf.matMul(x, w as never)) as tf.Scalar,
+        [w],
+      )
       w.assign(tf.sub(w, tf.mul(grads[w.name]!, rate)))
       return { loss: value }
     })

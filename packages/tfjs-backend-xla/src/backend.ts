@@ -2,7 +2,7 @@ import { type DataId, type DataType, engine, KernelBackend, type TensorInfo, uti
 import { Graph, type Node } from './graph/graph'
 import { Hlo } from './graph/hlo'
 import { printProgram } from './graph/print'
-import { elementOf, sameShape, sizeOf, tfDtype, type TensorType } from './graph/types'
+import { elementOf, sameShape, sizeOf, type TensorType, tfDtype } from './graph/types'
 import type { PjrtClient, PjrtExecutable } from './pjrt/index'
 import { type HostValues, Storage } from './storage'
 import type { Trace } from './trace'
@@ -21,6 +21,14 @@ export interface Entry {
 /** A device as the backend reports it. */
 export type DeviceKind = 'cpu' | 'cuda'
 
+/** Compiled programs that nothing uses any more and that are kept in case they are wanted again. */
+const IDLE_PROGRAMS = 16
+
+interface CompiledProgram {
+  readonly executable: PjrtExecutable
+  users: number
+}
+
 /** Pending ops beyond which recorded eager work is run without waiting for a read. */
 const PENDING_LIMIT = 4000
 
@@ -32,7 +40,7 @@ export class XlaBackend extends KernelBackend {
   readonly #entries = new Map<DataId, Entry>()
   readonly #pending = new Set<Entry>()
   readonly #deferred = new Set<Storage>()
-  readonly #executables = new Map<string, PjrtExecutable>()
+  readonly #programs = new Map<string, CompiledProgram>()
   #eager = new Graph()
   #trace: Trace | undefined
   #compileCount = 0
@@ -122,9 +130,11 @@ export class XlaBackend extends KernelBackend {
   override write(values: unknown, shape: number[], dtype: DataType): DataId {
     const dataId = {}
     const type: TensorType = { element: elementOf(dtype), shape: [...shape] }
-    if (values === null || values === undefined) throw new Error('the xla backend needs the values of a tensor that is written.')
+    if (values === null || values === undefined)
+      throw new Error('the xla backend needs the values of a tensor that is written.')
     const storage = Storage.onHost(type, util.toTypedArray(values as Float32Array, dtype as 'float32') as HostValues)
-    if (storage.host!.length !== sizeOf(shape)) throw new Error(`${storage.host!.length} values do not fill a tensor of shape [${shape}].`)
+    if (storage.host!.length !== sizeOf(shape))
+      throw new Error(`${storage.host!.length} values do not fill a tensor of shape [${shape}].`)
     storage.owners++
     this.#entries.set(dataId, { type, dtype, refCount: 1, storage, trace: this.#trace })
     return dataId
@@ -155,7 +165,9 @@ export class XlaBackend extends KernelBackend {
       )
     }
     this.flush()
-    return entry.storage!
+    if (!entry.storage)
+      throw new Error('this tensor could not be computed: the program that it was part of failed before.')
+    return entry.storage
   }
 
   /** The device or host memory of a tensor, computed first if it is still pending. */
@@ -169,7 +181,7 @@ export class XlaBackend extends KernelBackend {
   /** Replaces the memory behind a data id that nothing else shares. */
   replaceStorage(dataId: DataId, storage: Storage): void {
     const entry = this.entry(dataId)
-    if (entry.storage) this.#disown(entry.storage)
+    if (entry.storage) this.disown(entry.storage)
     storage.owners++
     entry.storage = storage
     entry.node = undefined
@@ -185,7 +197,10 @@ export class XlaBackend extends KernelBackend {
     const results = new Map<Node, Storage>()
     if (outputs.length > 0) {
       const { text, parameters } = printProgram(outputs)
-      const executable = this.compile(text, outputs.map((node) => node.type))
+      const executable = this.compile(
+        text,
+        outputs.map((node) => node.type),
+      )
       const inputs = parameters.map((node) => (node.source as Storage).buffer(this.client))
       for (const [i, buffer] of executable.execute(inputs).entries()) {
         results.set(outputs[i]!, Storage.onDevice(outputs[i]!.type, buffer))
@@ -205,19 +220,29 @@ export class XlaBackend extends KernelBackend {
 
   /** Compiles a program, or finds it among those compiled before. */
   compile(text: string, outputs: readonly TensorType[]): PjrtExecutable {
-    const known = this.#executables.get(text)
-    if (known) return known
-    const specs = outputs.map(({ element, shape }) => ({ type: element as 'f32', dims: shape }))
-    const executable = this.client.compile(text, specs)
-    this.#compileCount++
-    this.#executables.set(text, executable)
-    return executable
+    let program = this.#programs.get(text)
+    if (!program) {
+      const specs = outputs.map(({ element, shape }) => ({ type: element as 'f32', dims: shape }))
+      program = { executable: this.client.compile(text, specs), users: 0 }
+      this.#compileCount++
+      this.#programs.set(text, program)
+    }
+    program.users++
+    return program.executable
   }
 
-  /** Frees a compiled program. */
+  /** Says that one user of a compiled program is done with it; the oldest of many unused programs is freed. */
   discard(text: string): void {
-    this.#executables.get(text)?.dispose()
-    this.#executables.delete(text)
+    const program = this.#programs.get(text)
+    if (!program || --program.users > 0) return
+    // Put last, so that the order is that of falling idle.
+    this.#programs.delete(text)
+    this.#programs.set(text, program)
+    const idle = [...this.#programs].filter(([, { users }]) => users <= 0)
+    for (const [key, { executable }] of idle.slice(0, Math.max(0, idle.length - IDLE_PROGRAMS))) {
+      executable.dispose()
+      this.#programs.delete(key)
+    }
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
@@ -227,11 +252,12 @@ export class XlaBackend extends KernelBackend {
     if (!force && entry.refCount > 0) return false
     this.#entries.delete(dataId)
     this.#pending.delete(entry)
-    if (entry.storage) this.#disown(entry.storage)
+    if (entry.storage) this.disown(entry.storage)
     return true
   }
 
-  #disown(storage: Storage): void {
+  /** Says that one owner of a memory is done with it; without any, it is freed, after the pending program that reads it. */
+  disown(storage: Storage): void {
     storage.owners--
     if (storage.owners > 0) return
     if (storage.pendingReads) this.#deferred.add(storage)
@@ -275,8 +301,8 @@ export class XlaBackend extends KernelBackend {
   }
 
   override dispose(): void {
-    for (const executable of this.#executables.values()) executable.dispose()
-    this.#executables.clear()
+    for (const { executable } of this.#programs.values()) executable.dispose()
+    this.#programs.clear()
     for (const entry of this.#entries.values()) entry.storage?.release()
     this.#entries.clear()
     this.client.dispose()

@@ -1,7 +1,7 @@
 export { type DeviceKind, XlaBackend } from './backend'
-export { type Node } from './graph/graph'
+export type { Node } from './graph/graph'
 export { type BinaryOp, type Comparison, Hlo, type ReduceOp } from './graph/hlo'
-export { type ElementType, type TensorType } from './graph/types'
+export type { ElementType, TensorType } from './graph/types'
 export {
   cacheDirectory,
   type FindPluginOptions,
@@ -10,8 +10,8 @@ export {
   type InstallOptions,
   installHint,
   installPlugin,
-  PluginInstallError,
   type PluginInfo,
+  PluginInstallError,
   PluginNotFoundError,
 } from './install/index'
 export { type JitFunction, type JitOptions, jit } from './jit'

@@ -29,13 +29,18 @@ interface Compiled {
   readonly text: string
   readonly executable: PjrtExecutable
   readonly inputs: readonly Source[]
-  readonly assigned: readonly { readonly variable: Variable; readonly input: number | undefined; readonly output: number }[]
+  readonly assigned: readonly {
+    readonly variable: Variable
+    readonly input: number | undefined
+    readonly output: number
+  }[]
   readonly outputCount: number
   readonly outputs: readonly TensorInfo[]
   readonly structure: Structure
 }
 
-const isXla = (backend: unknown): backend is XlaBackend => typeof (backend as { flush?: unknown } | null)?.flush === 'function'
+const isXla = (backend: unknown): backend is XlaBackend =>
+  typeof (backend as { flush?: unknown } | null)?.flush === 'function'
 
 const currentBackend = (): XlaBackend => {
   const backend = engine().backend
@@ -84,8 +89,9 @@ export const jit = <A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       value: () => {
         const backend = engine().backend
         for (const program of programs.values()) {
-          for (const source of program.inputs) if ('storage' in source) source.storage.owners--
-          if (isXla(backend)) backend.discard(program.text)
+          if (!isXla(backend)) continue
+          for (const source of program.inputs) if ('storage' in source) backend.disown(source.storage)
+          backend.discard(program.text)
         }
         programs.clear()
       },
@@ -94,7 +100,13 @@ export const jit = <A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 }
 
 /** Records one call of `fn` and compiles it. */
-const compile = (backend: XlaBackend, name: string, fn: (...args: never[]) => unknown, args: Tensor[], structure: Structure): Compiled => {
+const compile = (
+  backend: XlaBackend,
+  name: string,
+  fn: (...args: never[]) => unknown,
+  args: Tensor[],
+  structure: Structure,
+): Compiled => {
   backend.flush()
   const trace = new Trace(name)
   const argumentNodes = args.map((arg) => trace.argument({ element: elementOf(arg.dtype), shape: arg.shape }))
@@ -127,9 +139,14 @@ const compile = (backend: XlaBackend, name: string, fn: (...args: never[]) => un
       const made = Object.values(engine().state.registeredVariables).find((variable) => !variables.includes(variable))
       if (made) {
         made.dispose()
-        throw new Error(`jit(${name}) made the variable "${made.name}" while recording: make variables before the first call.`)
+        throw new Error(
+          `jit(${name}) made the variable "${made.name}" while recording: make variables before the first call.`,
+        )
       }
     })
+  } catch (error) {
+    for (const storage of trace.captured.keys()) backend.disown(storage)
+    throw error
   } finally {
     backend.trace = undefined
     variables.forEach((variable, i) => {
@@ -143,7 +160,8 @@ const compile = (backend: XlaBackend, name: string, fn: (...args: never[]) => un
   const parameters = [...argumentNodes]
   for (const [storage, node] of trace.captured) {
     const variable = beforeStorage.get(storage)
-    if (!variable) storage.owners++
+    // A variable's memory changes from call to call: it is looked up then, not held.
+    if (variable) backend.disown(storage)
     inputs.push(variable ? { variable } : { storage })
     parameters.push(node)
   }
@@ -157,8 +175,19 @@ const compile = (backend: XlaBackend, name: string, fn: (...args: never[]) => un
     return { variable, input, output }
   })
   const { text } = printProgram(outputs, { parameters, donated, name })
-  const executable = backend.compile(text, outputs.map((node) => node.type))
-  return { text, executable, inputs, assigned, outputCount: outputNodes.length, outputs: resultTypes, structure: resultStructure }
+  const executable = backend.compile(
+    text,
+    outputs.map((node) => node.type),
+  )
+  return {
+    text,
+    executable,
+    inputs,
+    assigned,
+    outputCount: outputNodes.length,
+    outputs: resultTypes,
+    structure: resultStructure,
+  }
 }
 
 /** Gives a variable memory of its own, so that what it is bound to cannot be confused with a tensor that shares its value. */
@@ -179,7 +208,6 @@ const hold = (backend: XlaBackend, variable: Variable): Tensor => {
   return engine().makeTensorFromTensorInfo({ dataId: variable.dataId, shape: variable.shape, dtype: variable.dtype })
 }
 
-
 const run = (backend: XlaBackend, compiled: Compiled, args: readonly Tensor[]): unknown => {
   const storages = compiled.inputs.map((source) => {
     if ('argument' in source) return backend.storageOf(args[source.argument]!)
@@ -187,7 +215,11 @@ const run = (backend: XlaBackend, compiled: Compiled, args: readonly Tensor[]): 
   })
   const buffers: PjrtBuffer[] = storages.map((storage) => storage.buffer(backend.client))
   const nonDonatable = compiled.assigned
-    .filter(({ variable, input }) => input !== undefined && (backend.refCount(variable.dataId) > 1 || storages[input]!.owners > 1 || storages[input]!.pendingReads))
+    .filter(
+      ({ variable, input }) =>
+        input !== undefined &&
+        (backend.refCount(variable.dataId) > 1 || storages[input]!.owners > 1 || storages[input]!.pendingReads),
+    )
     .map(({ input }) => input!)
   const results = compiled.executable.execute(buffers, nonDonatable.length > 0 ? { nonDonatable } : {})
   for (const { variable, output } of compiled.assigned) {
@@ -201,7 +233,9 @@ const run = (backend: XlaBackend, compiled: Compiled, args: readonly Tensor[]): 
     }
   }
   const outputs = compiled.outputs.map(({ shape, dtype }, i) =>
-    engine().makeTensorFromTensorInfo(backend.makeStored(Storage.onDevice({ element: elementOf(dtype), shape }, results[i]!))),
+    engine().makeTensorFromTensorInfo(
+      backend.makeStored(Storage.onDevice({ element: elementOf(dtype), shape }, results[i]!)),
+    ),
   )
   return unflatten(compiled.structure, outputs)
 }

@@ -21,7 +21,9 @@ export const flatten = (value: unknown): { tensors: Tensor[]; structure: Structu
     if (part !== null && typeof part === 'object') {
       const prototype = Object.getPrototypeOf(part)
       if (prototype !== Object.prototype && prototype !== null) {
-        throw new TypeError(`jit takes and returns tensors, arrays, plain objects, strings, numbers and booleans, not a ${part.constructor?.name}.`)
+        throw new TypeError(
+          `jit takes and returns tensors, arrays, plain objects, strings, numbers and booleans, not a ${part.constructor?.name}.`,
+        )
       }
       const parts = Object.entries(part).map(([name, inner]) => [name, visit(inner)] as const)
       return {
@@ -29,8 +31,12 @@ export const flatten = (value: unknown): { tensors: Tensor[]; structure: Structu
         build: (all) => Object.fromEntries(parts.map(([name, p]) => [name, p.build(all)])),
       }
     }
-    if (typeof part === 'function' || typeof part === 'symbol') throw new TypeError(`jit cannot take a ${typeof part} as an argument.`)
-    return { key: typeof part === 'string' ? JSON.stringify(part) : `${typeof part}:${String(part)}`, build: () => part }
+    if (typeof part === 'function' || typeof part === 'symbol')
+      throw new TypeError(`jit cannot take a ${typeof part} as an argument.`)
+    return {
+      key: typeof part === 'string' ? JSON.stringify(part) : `${typeof part}:${String(part)}`,
+      build: () => part,
+    }
   }
   const structure = visit(value)
   return { tensors, structure }

@@ -38,7 +38,8 @@ export const registerXla = async (options: RegisterOptions = {}): Promise<XlaBac
   const { plugin, device = 'auto' } = options
   if (!engine().registryFactory.xla) {
     const plugins = plugin ? [plugin] : findPlugins({ device })
-    if (plugins.length === 0) throw new PluginNotFoundError(`no PJRT plugin for device "${device}" was found. ${installHint()}`)
+    if (plugins.length === 0)
+      throw new PluginNotFoundError(`no PJRT plugin for device "${device}" was found. ${installHint()}`)
     registerKernels()
     // Opened here and not in the factory, so that what goes wrong reaches the caller.
     const backend = open(plugins)

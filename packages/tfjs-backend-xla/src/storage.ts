@@ -1,5 +1,5 @@
-import type { PjrtBuffer, PjrtClient } from './pjrt/index'
 import { printType, type TensorType } from './graph/types'
+import type { PjrtBuffer, PjrtClient } from './pjrt/index'
 
 export type HostValues = Float32Array | Int32Array | Uint8Array
 
@@ -38,7 +38,8 @@ export class Storage {
 
   /** The device buffer, uploaded on first use. */
   buffer(client: PjrtClient): PjrtBuffer {
-    if (this.#buffer?.isDisposed) throw new Error(`internal: ${printType(this.type)} was used after its memory was given away.`)
+    if (this.#buffer?.isDisposed)
+      throw new Error(`internal: ${printType(this.type)} was used after its memory was given away.`)
     if (!this.#buffer) {
       this.#buffer = client.bufferFromHost(this.#host!, { type: this.type.element as 'f32', dims: this.type.shape })
     }

@@ -10,7 +10,7 @@ const INLINE_LIMIT = 256
 export class Trace {
   readonly graph = new Graph()
   readonly hlo = new Hlo(this.graph)
-  /** Memory from outside that the program reads, with the parameter that stands for it. */
+  /** Memory that the program reads and that the trace holds on to, with the parameter that stands for it. */
   readonly captured = new Map<Storage, Node>()
   readonly #constants = new Map<Storage, Node>()
 
@@ -34,6 +34,8 @@ export class Trace {
     const known = this.captured.get(storage)
     if (known) return known
     const node = this.graph.parameter(storage, storage.type)
+    // Held from now on: a constant of the trace is disposed with the scope that made it.
+    storage.owners++
     this.captured.set(storage, node)
     return node
   }
@@ -42,7 +44,8 @@ export class Trace {
     const values = storage.host!
     const { element, shape } = storage.type
     const first = values[0]
-    if (first !== undefined && values.every((value) => Object.is(value, first))) return this.hlo.constant(first, element, shape)
+    if (first !== undefined && values.every((value) => Object.is(value, first)))
+      return this.hlo.constant(first, element, shape)
     return sizeOf(shape) <= INLINE_LIMIT ? this.hlo.literal(values, element, shape) : undefined
   }
 }

@@ -2,7 +2,10 @@ import { ConfigError, DataError } from '@babble/core'
 
 /** The fields of Hugging Face's `tokenizer_config.json`, in camelCase. */
 export interface Wav2Vec2CtcTokenizerOptions {
-  /** What a text is made of: `letters` (and other tokens of the vocabulary, longest first), or whole `words`. Default `letters`. */
+  /**
+   * What a text is made of: `letters` (and other tokens of the vocabulary, longest first), or whole `words`, which may be any units
+   * with spaces between them, such as phonemes. Default `letters`.
+   */
   readonly units?: 'letters' | 'words'
   /** The CTC blank. Default `<pad>`. */
   readonly padToken?: string

@@ -20,10 +20,15 @@ export interface CompiledFunction<A extends unknown[], R> {
  * are inputs, and those it assigns are updated after each call. `fn` must not read a tensor on the host; whatever changes
  * from call to call must be an argument. The tensors returned belong to the caller.
  */
-export const compile = <A extends unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): CompiledFunction<A, R> => {
+export const compile = <A extends unknown[], R>(
+  fn: (...args: A) => R,
+  options: CompileOptions = {},
+): CompiledFunction<A, R> => {
   const traced = jit(fn, { name: options.name ?? (fn.name || 'anonymous') })
   const call = (...args: A): R =>
-    tf.getBackend() === 'xla' ? traced(...args) : (tf.tidy(() => fn(...args) as unknown as tf.TensorContainer) as unknown as R)
+    tf.getBackend() === 'xla'
+      ? traced(...args)
+      : (tf.tidy(() => fn(...args) as unknown as tf.TensorContainer) as unknown as R)
   return Object.defineProperties(call, {
     traceCount: { get: () => traced.traceCount },
     dispose: { value: () => traced.dispose() },

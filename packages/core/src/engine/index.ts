@@ -1,2 +1,9 @@
 export { type CompiledFunction, type CompileOptions, compile } from './compile'
-export { type Engine, type EngineDevice, EngineError, type EngineName, type LoadEngineOptions, loadEngine } from './load-engine'
+export {
+  type Engine,
+  type EngineDevice,
+  EngineError,
+  type EngineName,
+  type LoadEngineOptions,
+  loadEngine,
+} from './load-engine'

@@ -49,7 +49,9 @@ const loadTensorFlow = async (): Promise<Engine> => {
       failures.push(error)
     }
   }
-  throw new EngineError('neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node could be loaded.', { cause: failures })
+  throw new EngineError('neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node could be loaded.', {
+    cause: failures,
+  })
 }
 
 const loadPortable = async (name: 'wasm' | 'cpu'): Promise<Engine> => {

@@ -49,14 +49,22 @@ export const conv1d = (x: tf.Tensor3D, weight: tf.Tensor3D, options: Conv1dOptio
  * The same from ops that every TensorFlow.js backend has with their gradients (slices and matrix products): the windows' taps side by
  * side, times the kernel.
  */
-const portable = (x: tf.Tensor3D, weight: tf.Tensor3D, { stride, padding, groups, dilation }: Conv1dAttributes): tf.Tensor3D => {
+const portable = (
+  x: tf.Tensor3D,
+  weight: tf.Tensor3D,
+  { stride, padding, groups, dilation }: Conv1dAttributes,
+): tf.Tensor3D => {
   const [batch, time, channels] = x.shape
   const [outChannels, groupChannels, kernel] = weight.shape
   const padded = padding[0] + time + padding[1]
   const frames = Math.floor((padded - dilation * (kernel - 1) - 1) / stride) + 1
   // Rows of `stride` steps: the tap at an offset is one slice, of the offset's phase within a row.
   const rows = Math.max(Math.ceil(padded / stride), Math.floor((dilation * (kernel - 1)) / stride) + frames)
-  const signal = tf.pad3d(x, [[0, 0], [padding[0], rows * stride - time - padding[0]], [0, 0]])
+  const signal = tf.pad3d(x, [
+    [0, 0],
+    [padding[0], rows * stride - time - padding[0]],
+    [0, 0],
+  ])
   const phases = tf.reshape(signal, [batch, rows, stride, channels])
   const taps = Array.from({ length: kernel }, (_, k) => {
     const offset = k * dilation
@@ -65,7 +73,11 @@ const portable = (x: tf.Tensor3D, weight: tf.Tensor3D, { stride, padding, groups
   })
   const windows = tf.reshape(tf.concat(taps, 2), [batch * frames, groups, kernel * groupChannels])
   const kernels = tf.reshape(weight, [groups, outChannels / groups, groupChannels, kernel])
-  const columns = tf.reshape(tf.transpose(kernels, [0, 3, 2, 1]), [groups, kernel * groupChannels, outChannels / groups])
+  const columns = tf.reshape(tf.transpose(kernels, [0, 3, 2, 1]), [
+    groups,
+    kernel * groupChannels,
+    outChannels / groups,
+  ])
   const products = tf.matMul(tf.transpose(windows, [1, 0, 2]), columns)
   return tf.reshape(tf.transpose(products, [1, 0, 2]), [batch, frames, outChannels])
 }

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core'
 import { findPlugin } from '@babble/tfjs-backend-xla'
+import * as tf from '@tensorflow/tfjs-core'
 import { type EngineName, loadEngine } from '../engine/index'
 
 /**

@@ -24,21 +24,29 @@ export interface ConvolutionOptions {
 const ones = (n: number): number[] => Array.from({ length: n }, () => 1)
 const array = (values: readonly number[]): string => `array<i64: ${values.join(', ')}>`
 
-export const convolutionShape = (input: readonly number[], kernel: readonly number[], options: ConvolutionOptions): number[] => {
+export const convolutionShape = (
+  input: readonly number[],
+  kernel: readonly number[],
+  options: ConvolutionOptions,
+): number[] => {
   const { groups = 1, batchGroups = 1 } = options
   const rank = options.strides.length
   const { inputDilation = ones(rank), kernelDilation = ones(rank) } = options
   const inputFeatures = input[options.input.feature]!
   if (inputFeatures !== kernel[options.kernel.batch]! * groups) {
-    throw new Error(`convolution of [${input}] with kernel [${kernel}] in ${groups} group(s): ${inputFeatures} input channels do not fit.`)
+    throw new Error(
+      `convolution of [${input}] with kernel [${kernel}] in ${groups} group(s): ${inputFeatures} input channels do not fit.`,
+    )
   }
   const shape = new Array<number>(rank + 2)
   shape[options.output.batch] = input[options.input.batch]! / batchGroups
   shape[options.output.feature] = kernel[options.kernel.feature]!
   for (let i = 0; i < rank; i++) {
-    const length = (input[options.input.spatial[i]!]! - 1) * inputDilation[i]! + 1 + options.padding[i]![0] + options.padding[i]![1]
+    const length =
+      (input[options.input.spatial[i]!]! - 1) * inputDilation[i]! + 1 + options.padding[i]![0] + options.padding[i]![1]
     const span = (kernel[options.kernel.spatial[i]!]! - 1) * kernelDilation[i]! + 1
-    if (length < span) throw new Error(`convolution of [${input}] with kernel [${kernel}]: the input is shorter than the kernel.`)
+    if (length < span)
+      throw new Error(`convolution of [${input}] with kernel [${kernel}]: the input is shorter than the kernel.`)
     shape[options.output.spatial[i]!] = Math.floor((length - span) / options.strides[i]!) + 1
   }
   return shape

@@ -49,7 +49,16 @@ export class Graph {
     const key = `${op}|${inputs.map((input) => input.id).join()}|${printType(type)}|${attributes}|${region}`
     const known = this.#interned.get(key)
     if (known) return known
-    const node: Node = { id: this.#nextId++, graph: this, op, inputs, type, ...(results && { results }), attributes, region }
+    const node: Node = {
+      id: this.#nextId++,
+      graph: this,
+      op,
+      inputs,
+      type,
+      ...(results && { results }),
+      attributes,
+      region,
+    }
     this.#interned.set(key, node)
     return node
   }
@@ -58,7 +67,16 @@ export class Graph {
   parameter(source: object, type: TensorType): Node {
     const known = this.#parameters.get(source)
     if (known) return known
-    const node: Node = { id: this.#nextId++, graph: this, op: 'parameter', inputs: [], type, attributes: '', region: '', source }
+    const node: Node = {
+      id: this.#nextId++,
+      graph: this,
+      op: 'parameter',
+      inputs: [],
+      type,
+      attributes: '',
+      region: '',
+      source,
+    }
     this.#parameters.set(source, node)
     return node
   }

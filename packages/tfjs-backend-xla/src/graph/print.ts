@@ -17,7 +17,12 @@ export interface PrintOptions {
 }
 
 /** Prints the body of a block: one line an operation, values named `%<prefix><n>`. */
-export const printBody = (nodes: readonly Node[], names: Map<Node, string>, prefix: string, indent: string): string[] => {
+export const printBody = (
+  nodes: readonly Node[],
+  names: Map<Node, string>,
+  prefix: string,
+  indent: string,
+): string[] => {
   const lines: string[] = []
   let next = 0
   for (const node of nodes) {

@@ -13,7 +13,11 @@ interface ConvAttributes {
   readonly filterShape?: [number, number, number, number]
 }
 
-const conv2dInfo = (input: readonly number[], filter: readonly number[], attrs: ConvAttributes): backend_util.Conv2DInfo =>
+const conv2dInfo = (
+  input: readonly number[],
+  filter: readonly number[],
+  attrs: ConvAttributes,
+): backend_util.Conv2DInfo =>
   backend_util.computeConv2DInfo(
     input as [number, number, number, number],
     filter as [number, number, number, number],
@@ -26,7 +30,9 @@ const conv2dInfo = (input: readonly number[], filter: readonly number[], attrs: 
   )
 
 const imageAxes = (info: backend_util.Conv2DInfo) =>
-  info.dataFormat === 'channelsLast' ? { batch: 0, feature: 3, spatial: [1, 2] } : { batch: 0, feature: 1, spatial: [2, 3] }
+  info.dataFormat === 'channelsLast'
+    ? { batch: 0, feature: 3, spatial: [1, 2] }
+    : { batch: 0, feature: 1, spatial: [2, 3] }
 
 const forward = (h: Hlo, x: Node, filter: Node, info: backend_util.Conv2DInfo): Node => {
   const axes = imageAxes(info)
@@ -36,7 +42,10 @@ const forward = (h: Hlo, x: Node, filter: Node, info: backend_util.Conv2DInfo): 
     kernel: { batch: 2, feature: 3, spatial: [0, 1] },
     output: axes,
     strides: [info.strideHeight, info.strideWidth],
-    padding: [[top, bottom], [left, right]],
+    padding: [
+      [top, bottom],
+      [left, right],
+    ],
     kernelDilation: [info.dilationHeight, info.dilationWidth],
   })
 }
@@ -44,7 +53,14 @@ const forward = (h: Hlo, x: Node, filter: Node, info: backend_util.Conv2DInfo): 
 /** The input's gradient: `dy` spread by the stride, convolved with the flipped kernel, its channels swapped. */
 const inputGradient = (h: Hlo, dy: Node, filter: Node, info: backend_util.Conv2DInfo): Node => {
   const axes = imageAxes(info)
-  const pads = (size: number, out: number, kernel: number, stride: number, dilation: number, low: number): [number, number] => {
+  const pads = (
+    size: number,
+    out: number,
+    kernel: number,
+    stride: number,
+    dilation: number,
+    low: number,
+  ): [number, number] => {
     const span = (kernel - 1) * dilation
     return [span - low, size + low - ((out - 1) * stride + 1)]
   }
@@ -65,10 +81,14 @@ const inputGradient = (h: Hlo, dy: Node, filter: Node, info: backend_util.Conv2D
 /** The kernel's gradient: a convolution over the batch, with `dy` as the kernel. */
 const filterGradient = (h: Hlo, x: Node, dy: Node, info: backend_util.Conv2DInfo): Node => {
   const axes = imageAxes(info)
-  const pads = (size: number, out: number, kernel: number, stride: number, dilation: number, low: number): [number, number] => [
-    low,
-    (kernel - 1) * dilation + (out - 1) * stride + 1 - size - low,
-  ]
+  const pads = (
+    size: number,
+    out: number,
+    kernel: number,
+    stride: number,
+    dilation: number,
+    low: number,
+  ): [number, number] => [low, (kernel - 1) * dilation + (out - 1) * stride + 1 - size - low]
   return h.convolution(x, dy, {
     input: { batch: axes.feature, feature: axes.batch, spatial: axes.spatial },
     kernel: { batch: axes.batch, feature: axes.feature, spatial: axes.spatial },

@@ -31,7 +31,13 @@ export const defineXlaKernel = <Attributes = NamedAttrMap>(kernelName: string, l
         if (info !== undefined && info !== null) nodes[name] = xla.value(info)
       }
       const h = xla.hlo
-      const result = lower({ h, inputs: nodes, list: Object.values(nodes), attrs: (attrs ?? {}) as Attributes, device: xla.device })
+      const result = lower({
+        h,
+        inputs: nodes,
+        list: Object.values(nodes),
+        attrs: (attrs ?? {}) as Attributes,
+        device: xla.device,
+      })
       return Array.isArray(result)
         ? (result as readonly Node[]).map((node): TensorInfo => xla.makeOutput(node))
         : xla.makeOutput(result as Node)

@@ -4,11 +4,31 @@ import { isInteger } from '../graph/types'
 import { defineXlaKernel } from './define'
 
 const unaryOps: Record<string, string> = {
-  Exp: 'stablehlo.exponential', Expm1: 'stablehlo.exponential_minus_one', Log: 'stablehlo.log', Log1p: 'stablehlo.log_plus_one',
-  Sqrt: 'stablehlo.sqrt', Rsqrt: 'stablehlo.rsqrt', Sigmoid: 'stablehlo.logistic', Tanh: 'stablehlo.tanh', Sin: 'stablehlo.sine',
-  Cos: 'stablehlo.cosine', Floor: 'stablehlo.floor', Ceil: 'stablehlo.ceil', Round: 'stablehlo.round_nearest_even',
-  Abs: 'stablehlo.abs', Neg: 'stablehlo.negate', Erf: 'chlo.erf', Tan: 'chlo.tan', Asin: 'chlo.asin',
-  Acos: 'chlo.acos', Atan: 'chlo.atan', Sinh: 'chlo.sinh', Cosh: 'chlo.cosh', Asinh: 'chlo.asinh', Acosh: 'chlo.acosh', Atanh: 'chlo.atanh',
+  Exp: 'stablehlo.exponential',
+  Expm1: 'stablehlo.exponential_minus_one',
+  Log: 'stablehlo.log',
+  Log1p: 'stablehlo.log_plus_one',
+  Sqrt: 'stablehlo.sqrt',
+  Rsqrt: 'stablehlo.rsqrt',
+  Sigmoid: 'stablehlo.logistic',
+  Tanh: 'stablehlo.tanh',
+  Sin: 'stablehlo.sine',
+  Cos: 'stablehlo.cosine',
+  Floor: 'stablehlo.floor',
+  Ceil: 'stablehlo.ceil',
+  Round: 'stablehlo.round_nearest_even',
+  Abs: 'stablehlo.abs',
+  Neg: 'stablehlo.negate',
+  Erf: 'chlo.erf',
+  Tan: 'chlo.tan',
+  Asin: 'chlo.asin',
+  Acos: 'chlo.acos',
+  Atan: 'chlo.atan',
+  Sinh: 'chlo.sinh',
+  Cosh: 'chlo.cosh',
+  Asinh: 'chlo.asinh',
+  Acosh: 'chlo.acosh',
+  Atanh: 'chlo.atanh',
 }
 
 /** Ops that leave integers as they are. */
@@ -39,7 +59,11 @@ const floorDivide = (h: Hlo, a: Node, b: Node): Node => {
 const floorMod = (h: Hlo, a: Node, b: Node): Node => {
   const remainder = h.binary('remainder', a, b)
   const zero = h.constant(0, a.type.element)
-  const fix = h.binary('and', h.compare('NE', remainder, zero), h.compare('NE', h.compare('LT', remainder, zero), h.compare('LT', b, zero)))
+  const fix = h.binary(
+    'and',
+    h.compare('NE', remainder, zero),
+    h.compare('NE', h.compare('LT', remainder, zero), h.compare('LT', b, zero)),
+  )
   return h.select(fix, h.add(remainder, b), remainder)
 }
 
@@ -112,8 +136,16 @@ export const registerElementwise = (): void => {
   defineXlaKernel('LogicalNot', ({ h, inputs }) => h.unary('stablehlo.not', inputs.x!))
 
   const binaryOps: Record<string, BinaryOp> = {
-    Add: 'add', Sub: 'subtract', Multiply: 'multiply', Maximum: 'maximum', Minimum: 'minimum', Pow: 'power',
-    LogicalAnd: 'and', LogicalOr: 'or', BitwiseAnd: 'and', Atan2: 'atan2',
+    Add: 'add',
+    Sub: 'subtract',
+    Multiply: 'multiply',
+    Maximum: 'maximum',
+    Minimum: 'minimum',
+    Pow: 'power',
+    LogicalAnd: 'and',
+    LogicalOr: 'or',
+    BitwiseAnd: 'and',
+    Atan2: 'atan2',
   }
   for (const [name, op] of Object.entries(binaryOps)) {
     defineXlaKernel(name, ({ h, inputs }) => {
@@ -134,7 +166,12 @@ export const registerElementwise = (): void => {
   defineXlaKernel('AddN', ({ h, list }) => list.reduce((sum, x) => h.add(sum, x)))
 
   const comparisons: Record<string, Comparison> = {
-    Equal: 'EQ', NotEqual: 'NE', Less: 'LT', LessEqual: 'LE', Greater: 'GT', GreaterEqual: 'GE',
+    Equal: 'EQ',
+    NotEqual: 'NE',
+    Less: 'LT',
+    LessEqual: 'LE',
+    Greater: 'GT',
+    GreaterEqual: 'GE',
   }
   for (const [name, direction] of Object.entries(comparisons)) {
     defineXlaKernel(name, ({ h, inputs }) => h.compare(direction, ...unify(h, inputs.a!, inputs.b!)))
@@ -144,7 +181,8 @@ export const registerElementwise = (): void => {
     const condition = inputs.condition!
     const [rank, of] = [t.type.shape.length, condition.type.shape.length]
     // A vector condition picks whole rows of higher-rank operands.
-    const rows = of === 1 && rank > 1 ? h.reshape(condition, [condition.type.shape[0]!, ...Array(rank - 1).fill(1)]) : condition
+    const rows =
+      of === 1 && rank > 1 ? h.reshape(condition, [condition.type.shape[0]!, ...Array(rank - 1).fill(1)]) : condition
     return h.select(rows, t, e)
   })
   defineXlaKernel<{ dtype: string }>('Cast', ({ h, inputs, attrs }) => {

@@ -15,7 +15,12 @@ const gather = (h: Hlo, x: Node, indices: Node, axis: number, batchDims: number)
   const inner = indices.type.shape.slice(batchDims)
   // Batch rows are laid end to end along the gathered axis, and each index is moved to its own row's stretch.
   const rows = h.reshape(x, [count, ...middle, n, ...after])
-  const moved = h.transpose(rows, [...middle.map((_, i) => i + 1), 0, middle.length + 1, ...after.map((_, i) => middle.length + 2 + i)])
+  const moved = h.transpose(rows, [
+    ...middle.map((_, i) => i + 1),
+    0,
+    middle.length + 1,
+    ...after.map((_, i) => middle.length + 2 + i),
+  ])
   const flat = h.reshape(moved, [...middle, count * n, ...after])
   const index = h.reshape(indices, [count, sizeOf(inner)])
   const offset = h.mul(h.iota([count, sizeOf(inner)], 0), h.constant(n, 'i32'))
@@ -26,7 +31,12 @@ const gather = (h: Hlo, x: Node, indices: Node, axis: number, batchDims: number)
 }
 
 /** As much of a tensor as TensorFlow.js's shape checks look at. */
-const shaped = (node: Node) => ({ shape: [...node.type.shape], rank: node.type.shape.length, dtype: tfDtype(node.type.element) }) as unknown as Tensor
+const shaped = (node: Node) =>
+  ({
+    shape: [...node.type.shape],
+    rank: node.type.shape.length,
+    dtype: tfDtype(node.type.element),
+  }) as unknown as Tensor
 
 export const registerGather = (): void => {
   defineXlaKernel<{ axis: number; batchDims: number }>('GatherV2', ({ h, inputs, attrs }) => {
@@ -47,7 +57,9 @@ export const registerGather = (): void => {
     const vectors = indices.type.shape.length === 1 ? h.reshape(indices, [...indices.type.shape, 1]) : indices
     return h.scatterNd('add', h.constant(0, updates.type.element, attrs.shape), h.convert(vectors, 'i32'), updates)
   })
-  defineXlaKernel('TensorScatterUpdate', ({ h, inputs }) => h.scatterNd('assign', inputs.tensor!, h.convert(inputs.indices!, 'i32'), inputs.updates!))
+  defineXlaKernel('TensorScatterUpdate', ({ h, inputs }) =>
+    h.scatterNd('assign', inputs.tensor!, h.convert(inputs.indices!, 'i32'), inputs.updates!),
+  )
   defineXlaKernel<{ numSegments: number }>('UnsortedSegmentSum', ({ h, inputs, attrs }) => {
     const x = inputs.x!
     const ids = h.convert(inputs.segmentIds!, 'i32')

@@ -29,15 +29,20 @@ export const registerMatMul = (): void => {
   defineXlaKernel<{ transposeA: boolean; transposeB: boolean }>('BatchMatMul', ({ h, inputs, attrs }) =>
     matMul(h, ...unify(h, inputs.a!, inputs.b!), attrs.transposeA, attrs.transposeB),
   )
-  defineXlaKernel<{ transposeA: boolean; transposeB: boolean; activation: string; leakyreluAlpha: number }>('_FusedMatMul', ({ h, inputs, attrs }) => {
-    const product = matMul(h, inputs.a!, inputs.b!, attrs.transposeA, attrs.transposeB)
-    const sum = inputs.bias ? h.add(product, inputs.bias) : product
-    if (attrs.activation === 'leakyrelu') return h.select(h.compare('GE', sum, h.constant(0)), sum, h.mul(sum, h.constant(attrs.leakyreluAlpha)))
-    if (attrs.activation === 'prelu') return h.select(h.compare('GE', sum, h.constant(0)), sum, h.mul(sum, inputs.preluActivationWeights!))
-    const activation = activations[attrs.activation ?? 'linear']
-    if (!activation) throw new Error(`the xla backend has no fused activation "${attrs.activation}".`)
-    return activation(h, sum)
-  })
+  defineXlaKernel<{ transposeA: boolean; transposeB: boolean; activation: string; leakyreluAlpha: number }>(
+    '_FusedMatMul',
+    ({ h, inputs, attrs }) => {
+      const product = matMul(h, inputs.a!, inputs.b!, attrs.transposeA, attrs.transposeB)
+      const sum = inputs.bias ? h.add(product, inputs.bias) : product
+      if (attrs.activation === 'leakyrelu')
+        return h.select(h.compare('GE', sum, h.constant(0)), sum, h.mul(sum, h.constant(attrs.leakyreluAlpha)))
+      if (attrs.activation === 'prelu')
+        return h.select(h.compare('GE', sum, h.constant(0)), sum, h.mul(sum, inputs.preluActivationWeights!))
+      const activation = activations[attrs.activation ?? 'linear']
+      if (!activation) throw new Error(`the xla backend has no fused activation "${attrs.activation}".`)
+      return activation(h, sum)
+    },
+  )
   defineXlaKernel<{ equation: string }>('Einsum', ({ h, list, attrs }) => einsum(h, attrs.equation, list))
 }
 
@@ -49,7 +54,8 @@ const einsum = (h: Hlo, equation: string, operands: readonly Node[]): Node => {
   operands.forEach((operand, i) => {
     idDims[i]!.forEach((dim, axis) => {
       const known = sizes.get(dim) ?? operand.type.shape[axis]!
-      if (known !== operand.type.shape[axis]) throw new Error(`einsum ${equation}: operand ${i} has ${operand.type.shape[axis]} where another has ${known}.`)
+      if (known !== operand.type.shape[axis])
+        throw new Error(`einsum ${equation}: operand ${i} has ${operand.type.shape[axis]} where another has ${known}.`)
       sizes.set(dim, operand.type.shape[axis]!)
     })
   })
@@ -57,7 +63,11 @@ const einsum = (h: Hlo, equation: string, operands: readonly Node[]): Node => {
   const spread = operands.map((operand, i) => {
     const dims = idDims[i]!
     const sorted = dims.map((_, axis) => axis).sort((p, q) => dims[p]! - dims[q]!)
-    return h.broadcastInDim(h.transpose(operand, sorted), full, sorted.map((axis) => dims[axis]!))
+    return h.broadcastInDim(
+      h.transpose(operand, sorted),
+      full,
+      sorted.map((axis) => dims[axis]!),
+    )
   })
   const product = spread.reduce((left, right) => h.mul(left, right))
   return h.sum(product, summedDims.length ? allDims.map((_, i) => i).slice(order) : [])

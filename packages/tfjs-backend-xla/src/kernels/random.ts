@@ -3,10 +3,17 @@ import type { Hlo } from '../graph/hlo'
 import { sizeOf } from '../graph/types'
 import { defineXlaKernel } from './define'
 
-const rotations = [[13, 15, 26, 6], [17, 29, 16, 24]] as const
+const rotations = [
+  [13, 15, 26, 6],
+  [17, 29, 16, 24],
+] as const
 
 const rotateLeft = (h: Hlo, x: Node, by: number): Node =>
-  h.binary('or', h.binary('shift_left', x, h.constant(by, 'u32')), h.binary('shift_right_logical', x, h.constant(32 - by, 'u32')))
+  h.binary(
+    'or',
+    h.binary('shift_left', x, h.constant(by, 'u32')),
+    h.binary('shift_right_logical', x, h.constant(32 - by, 'u32')),
+  )
 
 /** Threefry-2x32 with 20 rounds (Salmon et al. 2011), elementwise over u32 counters. */
 export const threefry = (h: Hlo, key: readonly [Node, Node], counter: readonly [Node, Node]): [Node, Node] => {
@@ -33,7 +40,10 @@ export const registerRandom = (): void => {
     const word = (i: number) => h.reshape(h.slice(key, [i], [i + 1]), [])
     const counters = h.iota([pairs], 0, 'u32')
     const words = threefry(h, [word(0), word(1)], [counters, h.constant(attrs.stream >>> 0, 'u32', [pairs])])
-    const paired = h.concat(words.map((x) => h.reshape(x, [pairs, 1])), 1)
+    const paired = h.concat(
+      words.map((x) => h.reshape(x, [pairs, 1])),
+      1,
+    )
     const flat = h.slice(h.reshape(paired, [pairs * 2]), [0], [count])
     const mantissa = h.convert(h.binary('shift_right_logical', flat, h.constant(8, 'u32')), 'f32')
     return h.reshape(h.mul(mantissa, h.constant(2 ** -24)), attrs.shape)

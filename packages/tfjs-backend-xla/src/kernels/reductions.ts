@@ -11,7 +11,8 @@ interface AxisAttributes {
   readonly keepDims?: boolean
 }
 
-const axesOf = (x: Node, axis: number | number[] | undefined): number[] => util.parseAxisParam(axis as number[], [...x.type.shape])
+const axesOf = (x: Node, axis: number | number[] | undefined): number[] =>
+  util.parseAxisParam(axis as number[], [...x.type.shape])
 
 /** Position of the largest (or smallest) value along an axis; the first among equals. */
 const argExtreme = (h: Hlo, x: Node, axis: number, op: 'maximum' | 'minimum'): Node => {
@@ -41,7 +42,14 @@ const cumulative = (h: Hlo, x: Node, axis: number, exclusive: boolean, reverse: 
 }
 
 export const registerReductions = (): void => {
-  const ops: Record<string, ReduceOp> = { Sum: 'add', Prod: 'multiply', Max: 'maximum', Min: 'minimum', All: 'and', Any: 'or' }
+  const ops: Record<string, ReduceOp> = {
+    Sum: 'add',
+    Prod: 'multiply',
+    Max: 'maximum',
+    Min: 'minimum',
+    All: 'and',
+    Any: 'or',
+  }
   for (const [name, op] of Object.entries(ops)) {
     defineXlaKernel<AxisAttributes>(name, ({ h, inputs, attrs }) => {
       const x = inputs.x!
@@ -60,10 +68,18 @@ export const registerReductions = (): void => {
     const count = sizeOf(axes.map((axis) => x.type.shape[axis]!))
     return h.div(h.sum(x, axes, attrs.keepDims), h.constant(count))
   })
-  for (const [name, op] of [['ArgMax', 'maximum'], ['ArgMin', 'minimum']] as const) {
-    defineXlaKernel<{ axis: number }>(name, ({ h, inputs, attrs }) => argExtreme(h, inputs.x!, axesOf(inputs.x!, attrs.axis)[0]!, op))
+  for (const [name, op] of [
+    ['ArgMax', 'maximum'],
+    ['ArgMin', 'minimum'],
+  ] as const) {
+    defineXlaKernel<{ axis: number }>(name, ({ h, inputs, attrs }) =>
+      argExtreme(h, inputs.x!, axesOf(inputs.x!, attrs.axis)[0]!, op),
+    )
   }
-  for (const [name, op] of [['Cumsum', 'add'], ['Cumprod', 'multiply']] as const) {
+  for (const [name, op] of [
+    ['Cumsum', 'add'],
+    ['Cumprod', 'multiply'],
+  ] as const) {
     defineXlaKernel<{ axis: number; exclusive: boolean; reverse: boolean }>(name, ({ h, inputs, attrs }) =>
       cumulative(h, inputs.x!, axesOf(inputs.x!, attrs.axis)[0]!, attrs.exclusive, attrs.reverse, op),
     )

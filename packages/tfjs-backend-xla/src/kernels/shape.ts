@@ -22,7 +22,10 @@ export const registerShape = (): void => {
   })
   defineXlaKernel<{ dim: number }>('ExpandDims', ({ h, inputs, attrs }) => {
     const shape = [...inputs.input!.type.shape]
-    util.assert(attrs.dim >= -(shape.length + 1), () => `expandDims: axis ${attrs.dim} is outside [${-(shape.length + 1)}, ${shape.length}].`)
+    util.assert(
+      attrs.dim >= -(shape.length + 1),
+      () => `expandDims: axis ${attrs.dim} is outside [${-(shape.length + 1)}, ${shape.length}].`,
+    )
     shape.splice(normal(attrs.dim, shape.length + 1), 0, 1)
     return h.reshape(inputs.input!, shape)
   })
@@ -33,7 +36,10 @@ export const registerShape = (): void => {
     const { shape } = x.type
     const split = shape.flatMap((n, i) => [attrs.reps[i]!, n])
     const axes = shape.map((_, i) => 2 * i + 1)
-    return h.reshape(h.broadcastInDim(x, split, axes), shape.map((n, i) => n * attrs.reps[i]!))
+    return h.reshape(
+      h.broadcastInDim(x, split, axes),
+      shape.map((n, i) => n * attrs.reps[i]!),
+    )
   })
   defineXlaKernel<{ axis: number }>('Concat', ({ h, list, attrs }) => {
     const axis = normal(attrs.axis, list[0]!.type.shape.length)
@@ -51,7 +57,10 @@ export const registerShape = (): void => {
       util.assertShapesMatch([...first!.type.shape], [...part.type.shape], 'stack: ')
       util.assert(part.type.element === first!.type.element, () => 'stack: the tensors differ in dtype.')
     }
-    return h.concat(list.map((part) => h.reshape(part, part.type.shape.toSpliced(axis, 0, 1))), axis)
+    return h.concat(
+      list.map((part) => h.reshape(part, part.type.shape.toSpliced(axis, 0, 1))),
+      axis,
+    )
   })
   defineXlaKernel<{ axis: number }>('Unpack', ({ h, inputs, attrs }) => {
     const x = inputs.value!
@@ -59,7 +68,14 @@ export const registerShape = (): void => {
     const rest = x.type.shape.toSpliced(axis, 1)
     return Array.from({ length: x.type.shape[axis]! }, (_, at) => {
       const start = x.type.shape.map((_n, i) => (i === axis ? at : 0))
-      return h.reshape(h.slice(x, start, x.type.shape.map((n, i) => (i === axis ? at + 1 : n))), rest)
+      return h.reshape(
+        h.slice(
+          x,
+          start,
+          x.type.shape.map((n, i) => (i === axis ? at + 1 : n)),
+        ),
+        rest,
+      )
     })
   })
   defineXlaKernel<{ numOrSizeSplits: number[] | number; axis: number }>('SplitV', ({ h, inputs, attrs }) => {
@@ -70,50 +86,93 @@ export const registerShape = (): void => {
     return sizes.map((size): Node => {
       const start = x.type.shape.map((_, i) => (i === axis ? from : 0))
       from += size
-      return h.slice(x, start, x.type.shape.map((n, i) => (i === axis ? from : n)))
+      return h.slice(
+        x,
+        start,
+        x.type.shape.map((n, i) => (i === axis ? from : n)),
+      )
     })
   })
   defineXlaKernel<{ begin: number[]; size: number[] }>('Slice', ({ h, inputs, attrs }) => {
     const x = inputs.x!
-    const [begin, size] = slice_util.parseSliceParams({ shape: [...x.type.shape] } as never, attrs.begin, attrs.size) as [number[], number[]]
+    const [begin, size] = slice_util.parseSliceParams(
+      { shape: [...x.type.shape] } as never,
+      attrs.begin,
+      attrs.size,
+    ) as [number[], number[]]
     slice_util.assertParamsValid({ shape: [...x.type.shape], rank: x.type.shape.length } as never, begin, size)
-    return h.slice(x, begin, begin.map((from, i) => from + size[i]!))
+    return h.slice(
+      x,
+      begin,
+      begin.map((from, i) => from + size[i]!),
+    )
   })
-  defineXlaKernel<{ begin: number[]; end: number[]; strides: number[]; beginMask: number; endMask: number; ellipsisMask: number; newAxisMask: number; shrinkAxisMask: number }>(
-    'StridedSlice',
-    ({ h, inputs, attrs }) => {
-      const x = inputs.x!
-      const info = slice_util.sliceInfo([...x.type.shape], attrs.begin, attrs.end, attrs.strides, attrs.beginMask, attrs.endMask, attrs.ellipsisMask, attrs.newAxisMask, attrs.shrinkAxisMask)
-      const sparse = info.finalShapeSparse
-      if (sizeOf(sparse) === 0) return h.constant(0, x.type.element, sparse)
-      if (info.isIdentity) return h.reshape(x, info.finalShape)
-      const backwards = info.strides.flatMap((stride, i) => (stride < 0 ? [i] : []))
-      const source = h.reverse(x, backwards)
-      // After the reversal a negative stride counts from the other end.
-      const start = info.begin.map((from, i) => (info.strides[i]! < 0 ? x.type.shape[i]! - 1 - from : from))
-      const strides = info.strides.map(Math.abs)
-      const counts = info.begin.map((from, i) => Math.max(0, Math.ceil((info.end[i]! - from) / info.strides[i]!)))
-      const limit = start.map((from, i) => (counts[i] === 0 ? from : from + (counts[i]! - 1) * strides[i]! + 1))
-      return h.reshape(h.slice(source, start, limit, strides), info.finalShape)
-    },
-  )
+  defineXlaKernel<{
+    begin: number[]
+    end: number[]
+    strides: number[]
+    beginMask: number
+    endMask: number
+    ellipsisMask: number
+    newAxisMask: number
+    shrinkAxisMask: number
+  }>('StridedSlice', ({ h, inputs, attrs }) => {
+    const x = inputs.x!
+    const info = slice_util.sliceInfo(
+      [...x.type.shape],
+      attrs.begin,
+      attrs.end,
+      attrs.strides,
+      attrs.beginMask,
+      attrs.endMask,
+      attrs.ellipsisMask,
+      attrs.newAxisMask,
+      attrs.shrinkAxisMask,
+    )
+    const sparse = info.finalShapeSparse
+    if (sizeOf(sparse) === 0) return h.constant(0, x.type.element, sparse)
+    if (info.isIdentity) return h.reshape(x, info.finalShape)
+    const backwards = info.strides.flatMap((stride, i) => (stride < 0 ? [i] : []))
+    const source = h.reverse(x, backwards)
+    // After the reversal a negative stride counts from the other end.
+    const start = info.begin.map((from, i) => (info.strides[i]! < 0 ? x.type.shape[i]! - 1 - from : from))
+    const strides = info.strides.map(Math.abs)
+    const counts = info.begin.map((from, i) => Math.max(0, Math.ceil((info.end[i]! - from) / info.strides[i]!)))
+    const limit = start.map((from, i) => (counts[i] === 0 ? from : from + (counts[i]! - 1) * strides[i]! + 1))
+    return h.reshape(h.slice(source, start, limit, strides), info.finalShape)
+  })
   defineXlaKernel<{ paddings: [number, number][]; constantValue: number }>('PadV2', ({ h, inputs, attrs }) => {
     const x = inputs.x!
     const value = h.constant(attrs.constantValue, x.type.element)
-    return h.pad(x, value, attrs.paddings.map((p) => p[0]), attrs.paddings.map((p) => p[1]))
+    return h.pad(
+      x,
+      value,
+      attrs.paddings.map((p) => p[0]),
+      attrs.paddings.map((p) => p[1]),
+    )
   })
   defineXlaKernel<{ dims: number | number[] }>('Reverse', ({ h, inputs, attrs }) =>
     h.reverse(inputs.x!, util.parseAxisParam(attrs.dims, [...inputs.x!.type.shape])),
   )
-  defineXlaKernel<{ paddings: [number, number][]; mode: 'reflect' | 'symmetric' }>('MirrorPad', ({ h, inputs, attrs }) => {
-    const skip = attrs.mode === 'reflect' ? 1 : 0
-    return attrs.paddings.reduce((x, [low, high], axis) => {
-      const { shape } = x.type
-      const cut = (from: number, to: number) =>
-        h.reverse(h.slice(x, shape.map((_, i) => (i === axis ? from : 0)), shape.map((n, i) => (i === axis ? to : n))), [axis])
-      const n = shape[axis]!
-      const parts = [...(low ? [cut(skip, low + skip)] : []), x, ...(high ? [cut(n - high - skip, n - skip)] : [])]
-      return h.concat(parts, axis)
-    }, inputs.x!)
-  })
+  defineXlaKernel<{ paddings: [number, number][]; mode: 'reflect' | 'symmetric' }>(
+    'MirrorPad',
+    ({ h, inputs, attrs }) => {
+      const skip = attrs.mode === 'reflect' ? 1 : 0
+      return attrs.paddings.reduce((x, [low, high], axis) => {
+        const { shape } = x.type
+        const cut = (from: number, to: number) =>
+          h.reverse(
+            h.slice(
+              x,
+              shape.map((_, i) => (i === axis ? from : 0)),
+              shape.map((n, i) => (i === axis ? to : n)),
+            ),
+            [axis],
+          )
+        const n = shape[axis]!
+        const parts = [...(low ? [cut(skip, low + skip)] : []), x, ...(high ? [cut(n - high - skip, n - skip)] : [])]
+        return h.concat(parts, axis)
+      }, inputs.x!)
+    },
+  )
 }

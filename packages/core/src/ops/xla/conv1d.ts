@@ -13,11 +13,14 @@ const signalAxes = { batch: 0, feature: 2, spatial: [1] }
 /** The windows of a one-channel signal side by side: [batch, time, 1] -> [batch, frames, kernel]. */
 const frames = (h: Hlo, x: Node, kernel: number, stride: number, count: number): Node => {
   const batch = x.type.shape[0]!
-  const taps = Array.from({ length: kernel }, (_, k) => h.slice(x, [0, k, 0], [batch, k + (count - 1) * stride + 1, 1], [1, stride, 1]))
+  const taps = Array.from({ length: kernel }, (_, k) =>
+    h.slice(x, [0, k, 0], [batch, k + (count - 1) * stride + 1, 1], [1, stride, 1]),
+  )
   return h.concat(taps, 2)
 }
 
-const padTime = (h: Hlo, x: Node, low: number, high: number): Node => h.pad(x, h.constant(0, x.type.element), [0, low, 0], [0, high, 0])
+const padTime = (h: Hlo, x: Node, low: number, high: number): Node =>
+  h.pad(x, h.constant(0, x.type.element), [0, low, 0], [0, high, 0])
 
 /**
  * Every `stride` time steps as one row: [batch, time, channels] -> [batch, ceil(time / stride), stride * channels]. A strided
@@ -31,7 +34,10 @@ const strideRows = (h: Hlo, x: Node, stride: number): Node => {
 
 /** The runs of kernel taps that fall into the same row: [first tap, count], each at most `stride` long. */
 const tapRuns = (kernel: number, stride: number): [number, number][] =>
-  Array.from({ length: Math.ceil(kernel / stride) }, (_, run) => [run * stride, Math.min(stride, kernel - run * stride)])
+  Array.from({ length: Math.ceil(kernel / stride) }, (_, run) => [
+    run * stride,
+    Math.min(stride, kernel - run * stride),
+  ])
 
 /** XLA's CPU convolution gradients run at about half of its matrix products: strided, ungrouped ones are done by products. */
 const byProducts = (device: string, { stride, groups, dilation }: Conv1dAttributes, kernel: number): boolean =>
@@ -42,7 +48,9 @@ const forward = (h: Hlo, x: Node, weight: Node, { stride, padding, groups, dilat
   if (x.type.shape[2] === 1 && groups === 1 && dilation === 1) {
     const padded = padTime(h, x, ...padding)
     const count = Math.floor((padded.type.shape[1]! - kernel) / stride) + 1
-    return h.dot(frames(h, padded, kernel, stride, count), h.reshape(weight, [outChannels, kernel]), { contract: [[2], [1]] })
+    return h.dot(frames(h, padded, kernel, stride, count), h.reshape(weight, [outChannels, kernel]), {
+      contract: [[2], [1]],
+    })
   }
   return h.convolution(x, weight, {
     input: signalAxes,
@@ -55,14 +63,23 @@ const forward = (h: Hlo, x: Node, weight: Node, { stride, padding, groups, dilat
   })
 }
 
-const inputGradientByProducts = (h: Hlo, dy: Node, weight: Node, attrs: Conv1dAttributes, inputLength: number): Node => {
+const inputGradientByProducts = (
+  h: Hlo,
+  dy: Node,
+  weight: Node,
+  attrs: Conv1dAttributes,
+  inputLength: number,
+): Node => {
   const { stride, padding } = attrs
   const [outChannels, channels, kernel] = weight.type.shape as [number, number, number]
   const [batch, count] = dy.type.shape as [number, number, number]
   const total = padding[0] + inputLength + padding[1]
   const taps = h.transpose(weight, [0, 2, 1])
   const parts = tapRuns(kernel, stride).map(([first, length]) => {
-    const run = h.reshape(h.slice(taps, [0, first, 0], [outChannels, first + length, channels]), [outChannels, length * channels])
+    const run = h.reshape(h.slice(taps, [0, first, 0], [outChannels, first + length, channels]), [
+      outChannels,
+      length * channels,
+    ])
     const rows = h.reshape(h.dot(dy, run, { contract: [[2], [0]] }), [batch, count, length, channels])
     const spread = h.pad(rows, h.constant(0, dy.type.element), [0, 0, 0, 0], [0, 0, stride - length, 0])
     const signal = h.reshape(spread, [batch, count * stride, channels])
@@ -104,7 +121,12 @@ const weightGradientByProducts = (h: Hlo, x: Node, dy: Node, attrs: Conv1dAttrib
   const rows = strideRows(h, padTime(h, padded, 0, needed - have), stride)
   const parts = runs.map(([, length], run) => {
     const window = h.slice(rows, [0, run, 0], [batch, run + count, length * channels])
-    return h.dot(dy, window, { contract: [[0, 1], [0, 1]] })
+    return h.dot(dy, window, {
+      contract: [
+        [0, 1],
+        [0, 1],
+      ],
+    })
   })
   return h.transpose(h.reshape(h.concat(parts, 1), [outChannels, kernel, channels]), [0, 2, 1])
 }
@@ -117,10 +139,11 @@ const weightGradient = (h: Hlo, x: Node, dy: Node, attrs: Conv1dAttributes, kern
   const { stride, padding, groups, dilation } = attrs
   const [batch, time, channels] = x.type.shape as [number, number, number]
   const perGroup = channels / groups
-  const signal = h.reshape(
-    h.transpose(h.reshape(x, [batch, time, groups, perGroup]), [3, 1, 2, 0]),
-    [perGroup, time, groups * batch],
-  )
+  const signal = h.reshape(h.transpose(h.reshape(x, [batch, time, groups, perGroup]), [3, 1, 2, 0]), [
+    perGroup,
+    time,
+    groups * batch,
+  ])
   const covered = (kernel - 1) * dilation + (dy.type.shape[1]! - 1) * stride + 1
   const gradient = h.convolution(signal, h.transpose(dy, [1, 0, 2]), {
     input: signalAxes,
@@ -145,7 +168,12 @@ export const registerConv1dForXla = (): void => {
     const { stride, padding, groups, dilation, kernelSize } = attrs
     if (inputs.x!.type.shape[2] === 1 && groups === 1 && dilation === 1) {
       const windows = frames(h, padTime(h, inputs.x!, ...padding), kernelSize, stride, inputs.dy!.type.shape[1]!)
-      const gradient = h.dot(inputs.dy!, windows, { contract: [[0, 1], [0, 1]] })
+      const gradient = h.dot(inputs.dy!, windows, {
+        contract: [
+          [0, 1],
+          [0, 1],
+        ],
+      })
       return h.reshape(gradient, [gradient.type.shape[0]!, 1, kernelSize])
     }
     const gradient = byProducts(device, attrs, kernelSize) ? weightGradientByProducts : weightGradient

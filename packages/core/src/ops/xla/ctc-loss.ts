@@ -11,8 +11,7 @@ const logSumExp = (h: Hlo, terms: readonly Node[]): Node => {
 }
 
 /** Moves the states [batch, states] up by `by` places (down where negative); impossible ones come in. */
-const shift = (h: Hlo, x: Node, by: number): Node =>
-  h.pad(x, h.constant(NEVER), [0, by], [0, -by])
+const shift = (h: Hlo, x: Node, by: number): Node => h.pad(x, h.constant(NEVER), [0, by], [0, -by])
 
 const scalar = (h: Hlo, value: number): Node => h.constant(value, 'i32')
 
@@ -29,7 +28,14 @@ const setRow = (h: Hlo, x: Node, row: Node, t: Node): Node =>
  * Connectionist temporal classification (Graves et al. 2006), forward and backward variables in log space, in one loop over
  * time: step i advances the forward variables at frame i and the backward ones at frame T - 1 - i.
  */
-const lower = (h: Hlo, logProbs: Node, targets: Node, inputLengths: Node, targetLengths: Node, blankId: number): [Node, Node] => {
+const lower = (
+  h: Hlo,
+  logProbs: Node,
+  targets: Node,
+  inputLengths: Node,
+  targetLengths: Node,
+  blankId: number,
+): [Node, Node] => {
   const [batch, time, vocabulary] = logProbs.type.shape as [number, number, number]
   const maxTarget = targets.type.shape[1]!
   const states = 2 * maxTarget + 1
@@ -54,22 +60,55 @@ const lower = (h: Hlo, logProbs: Node, targets: Node, inputLengths: Node, target
 
   const state = h.iota(grid, 1)
   const lastState = perItem(h.mul(targetLengths, scalar(h, 2)), grid)
-  const ending = h.binary('or', h.compare('EQ', state, lastState), h.compare('EQ', state, h.sub(lastState, scalar(h, 1))))
+  const ending = h.binary(
+    'or',
+    h.compare('EQ', state, lastState),
+    h.compare('EQ', state, h.sub(lastState, scalar(h, 1))),
+  )
   const beginning = h.compare('LE', state, scalar(h, 1))
   const never = h.constant(NEVER, 'f32', grid)
   const final = h.select(ending, h.constant(0, 'f32', grid), never)
   const first = h.select(beginning, h.reshape(h.slice(emissions, [0, 0, 0], [1, batch, states]), grid), never)
   const lengths = perItem(inputLengths, grid)
 
-  const stack = (row: Node, at: number) => h.dynamicUpdateSlice(h.constant(NEVER, 'f32', emissionShape), h.reshape(row, [1, ...grid]), [scalar(h, at), scalar(h, 0), scalar(h, 0)])
+  const stack = (row: Node, at: number) =>
+    h.dynamicUpdateSlice(h.constant(NEVER, 'f32', emissionShape), h.reshape(row, [1, ...grid]), [
+      scalar(h, at),
+      scalar(h, 0),
+      scalar(h, 0),
+    ])
   const loop = h.whileLoop(
-    [scalar(h, 1), first, final, stack(first, 0), stack(final, time - 1), emissions, h.convert(canSkip, 'i32'), lengths, final],
+    [
+      scalar(h, 1),
+      first,
+      final,
+      stack(first, 0),
+      stack(final, time - 1),
+      emissions,
+      h.convert(canSkip, 'i32'),
+      lengths,
+      final,
+    ],
     (inner, [i]) => inner.compare('LT', i!, scalar(inner, time)),
     (inner, values) => {
-      const [i, alpha, beta, alphas, betas, emitted, skip, ends, start] = values as [Node, Node, Node, Node, Node, Node, Node, Node, Node]
+      const [i, alpha, beta, alphas, betas, emitted, skip, ends, start] = values as [
+        Node,
+        Node,
+        Node,
+        Node,
+        Node,
+        Node,
+        Node,
+        Node,
+        Node,
+      ]
       const skips = inner.convert(skip, 'i1')
       const impossible = inner.constant(NEVER, 'f32', grid)
-      const reached = logSumExp(inner, [alpha, shift(inner, alpha, 1), inner.select(skips, shift(inner, alpha, 2), impossible)])
+      const reached = logSumExp(inner, [
+        alpha,
+        shift(inner, alpha, 1),
+        inner.select(skips, shift(inner, alpha, 2), impossible),
+      ])
       const inside = inner.compare('LT', i, ends)
       const nextAlpha = inner.select(inside, inner.add(reached, rowAt(inner, emitted, i)), alpha)
       // Backward variable at t: what follows frame t, from each state.
@@ -80,8 +119,15 @@ const lower = (h: Hlo, logProbs: Node, targets: Node, inputLengths: Node, target
       const left = logSumExp(inner, [onward, shift(inner, onward, -1), skipping])
       const nextBeta = inner.select(inner.compare('LT', following, ends), left, start)
       return [
-        inner.add(i, scalar(inner, 1)), nextAlpha, nextBeta, setRow(inner, alphas, nextAlpha, i), setRow(inner, betas, nextBeta, t),
-        emitted, skip, ends, start,
+        inner.add(i, scalar(inner, 1)),
+        nextAlpha,
+        nextBeta,
+        setRow(inner, alphas, nextAlpha, i),
+        setRow(inner, betas, nextBeta, t),
+        emitted,
+        skip,
+        ends,
+        start,
       ]
     },
   )
@@ -92,12 +138,19 @@ const lower = (h: Hlo, logProbs: Node, targets: Node, inputLengths: Node, target
   const reference = h.select(h.compare('EQ', peak, h.constant(NEVER)), h.constant(0), peak)
   const total = h.add(h.log(h.sum(h.exp(h.sub(ended, perItem(reference, grid))), [1])), reference)
   const empty = h.compare('EQ', inputLengths, scalar(h, 0))
-  const ofNothing = h.select(h.compare('EQ', targetLengths, scalar(h, 0)), h.constant(0), h.constant(Number.POSITIVE_INFINITY))
+  const ofNothing = h.select(
+    h.compare('EQ', targetLengths, scalar(h, 0)),
+    h.constant(0),
+    h.constant(Number.POSITIVE_INFINITY),
+  )
   const losses = h.select(empty, ofNothing, h.neg(total))
 
   // Occupancy of each state at each frame, gathered by label: the loss falls by it as the label's log probability rises.
   const feasible = h.compare('NE', total, h.constant(NEVER))
-  const logOccupancy = h.sub(h.add(alphas, betas), h.broadcastInDim(h.select(feasible, total, h.constant(0)), emissionShape, [1]))
+  const logOccupancy = h.sub(
+    h.add(alphas, betas),
+    h.broadcastInDim(h.select(feasible, total, h.constant(0)), emissionShape, [1]),
+  )
   const valid = h.binary(
     'and',
     h.compare('LT', h.iota(emissionShape, 0), h.broadcastInDim(inputLengths, emissionShape, [1])),
