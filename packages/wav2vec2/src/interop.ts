@@ -53,11 +53,18 @@ const headPrefixes = [
   'layer_weights',
 ]
 
+/** Part of a model only where its configuration masks; a checkpoint may have been saved with the other setting. */
+const maskEmbedding = 'masked_spec_embed'
+
 /** How each class takes checkpoints. */
 export const checkpointFits = {
-  Wav2Vec2Model: { prefixed: false, initialised: [], ignored: headPrefixes },
-  Wav2Vec2ForPreTraining: { prefixed: true, initialised: [], ignored: [] },
-  Wav2Vec2ForCTC: { prefixed: true, initialised: ['lm_head.'], ignored: ['quantizer.', 'project_hid.', 'project_q.'] },
+  Wav2Vec2Model: { prefixed: false, initialised: [maskEmbedding], ignored: [...headPrefixes, maskEmbedding] },
+  Wav2Vec2ForPreTraining: { prefixed: true, initialised: [prefix + maskEmbedding], ignored: [prefix + maskEmbedding] },
+  Wav2Vec2ForCTC: {
+    prefixed: true,
+    initialised: ['lm_head.', prefix + maskEmbedding],
+    ignored: ['quantizer.', 'project_hid.', 'project_q.', prefix + maskEmbedding],
+  },
 } satisfies Record<string, CheckpointFit>
 
 const startsWithAny = (name: string, prefixes: readonly string[]) => prefixes.some((start) => name.startsWith(start))

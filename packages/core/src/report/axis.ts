@@ -35,10 +35,12 @@ const linearTicks = (low: number, high: number, step: number): number[] => {
 }
 
 const linearAxis = (low: number, high: number, options: AxisOptions): Axis => {
-  if (low === high) {
-    const padding = low === 0 ? 1 : Math.abs(low) / 2
+  const size = Math.max(Math.abs(low), Math.abs(high))
+  // Values that floating point can hardly tell apart are shown as one.
+  if (high - low <= Math.max(size * 1e-12, 1e-290)) {
+    const padding = size < 1e-290 ? 1 : size / 2
     if (options.min === undefined) low -= padding
-    if (options.max === undefined || low === high) high += padding
+    if (options.max === undefined || high - low < padding) high = low + 2 * padding
   }
   const step = niceStep(high - low, options.tickCount ?? 5)
   if (options.min === undefined) low = Math.floor(low / step + 1e-9) * step

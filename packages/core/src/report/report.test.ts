@@ -97,6 +97,8 @@ describe('makeAxis', () => {
           }
         },
       ),
+      // Found at random: the smallest number there is.
+      { examples: [[[-5e-324]], [[0, 5e-324]], [[1, 1 + 2 ** -52]]] },
     )
   })
 
