@@ -1,5 +1,5 @@
 import '@babble/tfjs-backend-xla/gradients'
-import { installHint, registerXla } from '@babble/tfjs-backend-xla'
+import { findPlugin, installHint, installPlugin, registerXla } from '@babble/tfjs-backend-xla'
 import * as tf from '@tensorflow/tfjs-core'
 import { BabbleError } from '../errors'
 import { registerCoreKernelsForXla } from '../ops/xla/index'
@@ -14,7 +14,9 @@ export interface LoadEngineOptions {
   readonly backend?: 'auto' | EngineName
   /** Which device; `auto` (default) prefers a GPU. */
   readonly device?: 'auto' | EngineDevice
-  /** Do not print which engine was taken. Default false. */
+  /** Fetch XLA's CPU plugin with pip, once for this user, where there is no plugin. Default false. */
+  readonly install?: boolean
+  /** Do not print which engine was taken, and why not a faster one. Default false. */
   readonly quiet?: boolean
 }
 
@@ -30,7 +32,10 @@ export class EngineError extends BabbleError {}
 
 const faster = `The fast engine needs a PJRT plugin. ${installHint()}`
 
-const loadXla = async (device: 'auto' | EngineDevice): Promise<Engine> => {
+const loadXla = async ({ device = 'auto', install = false, quiet = false }: LoadEngineOptions): Promise<Engine> => {
+  if (install && device !== 'cuda' && !findPlugin({ device })) {
+    await installPlugin('cpu', { onProgress: (message) => quiet || console.error(`  ${message}`) })
+  }
   const backend = await registerXla({ device })
   registerCoreKernelsForXla()
   return { backend: 'xla', device: backend.device, description: backend.description }
@@ -61,10 +66,10 @@ const loadPortable = async (name: 'wasm' | 'cpu'): Promise<Engine> => {
   } else await import('@tensorflow/tfjs-backend-cpu')
   if (!(await tf.setBackend(name))) throw new EngineError(`the TensorFlow.js backend "${name}" did not start.`)
   await tf.ready()
-  return { backend: name, device: 'cpu', description: `TensorFlow.js ${name} (portable, slow). ${faster}` }
+  return { backend: name, device: 'cpu', description: `TensorFlow.js ${name} (portable, slow)` }
 }
 
-const loaders: Record<EngineName, (device: 'auto' | EngineDevice) => Promise<Engine>> = {
+const loaders: Record<EngineName, (options: LoadEngineOptions) => Promise<Engine>> = {
   xla: loadXla,
   tensorflow: () => loadTensorFlow(),
   wasm: () => loadPortable('wasm'),
@@ -77,13 +82,19 @@ const loaders: Record<EngineName, (device: 'auto' | EngineDevice) => Promise<Eng
  * @throws EngineError when the engine asked for cannot start; with `auto`, only when none can.
  */
 export const loadEngine = async (options: LoadEngineOptions = {}): Promise<Engine> => {
-  const { backend = 'auto', device = 'auto', quiet = false } = options
-  const candidates: EngineName[] = backend === 'auto' ? ['xla', 'tensorflow', 'wasm', 'cpu'] : [backend]
+  const { backend = 'auto', quiet = false } = options
+  const all: EngineName[] = options.device === 'cuda' ? ['xla', 'tensorflow'] : ['xla', 'tensorflow', 'wasm', 'cpu']
+  const candidates = backend === 'auto' ? all : [backend]
   const failures: string[] = []
   for (const name of candidates) {
     try {
-      const engine = await loaders[name](device)
-      if (!quiet) console.error(`Engine: ${engine.description}`)
+      const engine = await loaders[name](options)
+      if (!quiet) {
+        // Why the fast engine was passed over; that tfjs-node is not installed is nothing to report.
+        const passedOver = failures.filter((failure) => failure.startsWith('xla'))
+        for (const failure of passedOver) console.error(`Not taken: ${failure}`)
+        console.error(`Engine: ${engine.description}`)
+      }
       return engine
     } catch (error) {
       failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
