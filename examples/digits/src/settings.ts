@@ -66,7 +66,8 @@ const config = wav2vec2Config({
   codevectorDim: 64,
   projCodevectorDim: 64,
   numNegatives: 30,
-  diversityLossWeight: 0.1,
+  // Five times the paper: with so little speech the codebooks would narrow to a few entries.
+  diversityLossWeight: 0.5,
 })
 
 const adam = (learningRate: number): AdamWOptions => ({
