@@ -22,7 +22,7 @@ fine-tunes it with CTC, transcribes takes that it never heard and a speaker that
 
 Usage: npm run demo -- [options]
 
-  --compare     also fine-tune from random weights, and both with a tenth of the labels (about three times as long)
+  --compare     also fine-tune from random weights, and both with a tenth of the labels (about four times as long)
   --quick       a shortened run of every stage, about a minute; its word error rates mean nothing
   --data DIR    recordings in DIR (audio files and manifest.tsv; also DIR/digits); default: the environment variable
                 BABBLE_DATA, else the Free Spoken Digit Dataset, which is downloaded once (11 MB),
