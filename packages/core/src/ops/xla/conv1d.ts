@@ -22,16 +22,6 @@ const frames = (h: Hlo, x: Node, kernel: number, stride: number, count: number):
 const padTime = (h: Hlo, x: Node, low: number, high: number): Node =>
   h.pad(x, h.constant(0, x.type.element), [0, low, 0], [0, high, 0])
 
-/**
- * Every `stride` time steps as one row: [batch, time, channels] -> [batch, ceil(time / stride), stride * channels]. A strided
- * convolution is then a sum of matrix products over runs of `stride` kernel taps, without copying overlapping windows.
- */
-const strideRows = (h: Hlo, x: Node, stride: number): Node => {
-  const [batch, time, channels] = x.type.shape as [number, number, number]
-  const rows = Math.ceil(time / stride)
-  return h.reshape(padTime(h, x, 0, rows * stride - time), [batch, rows, stride * channels])
-}
-
 /** The runs of kernel taps that fall into the same row: [first tap, count], each at most `stride` long. */
 const tapRuns = (kernel: number, stride: number): [number, number][] =>
   Array.from({ length: Math.ceil(kernel / stride) }, (_, run) => [
@@ -113,12 +103,12 @@ const inputGradient = (h: Hlo, dy: Node, weight: Node, attrs: Conv1dAttributes, 
 const weightGradientByProducts = (h: Hlo, x: Node, dy: Node, attrs: Conv1dAttributes, kernel: number): Node => {
   const { stride, padding } = attrs
   const [batch, count, outChannels] = dy.type.shape as [number, number, number]
-  const channels = x.type.shape[2]!
+  const [, time, channels] = x.type.shape as [number, number, number]
   const runs = tapRuns(kernel, stride)
-  const needed = (count - 1 + runs.length) * stride
-  const padded = padTime(h, x, padding[0], 0)
-  const have = padded.type.shape[1]!
-  const rows = strideRows(h, padTime(h, padded, 0, needed - have), stride)
+  const rowCount = count - 1 + runs.length
+  // Every `stride` time steps as one row: a run of taps is then a slice of rows, and overlapping windows are not copied.
+  const padded = padTime(h, x, padding[0], rowCount * stride - padding[0] - time)
+  const rows = h.reshape(padded, [batch, rowCount, stride * channels])
   const parts = runs.map(([, length], run) => {
     const window = h.slice(rows, [0, run, 0], [batch, run + count, length * channels])
     return h.dot(dy, window, {
