@@ -12,10 +12,14 @@ export interface PluginRecord {
   readonly version: string
   /** SHA-256 of the package's file. */
   readonly sha256: string
-  /** File name of the library, in the same folder. */
+  /** Path of the library below the folder. */
   readonly library: string
   /** Size of the library in bytes: a shorter file was not written to its end. */
   readonly bytes: number
+  /** Every package that was unpacked, by name, with its version. */
+  readonly packages?: Readonly<Record<string, string>>
+  /** Every file that was unpacked, by its path below the folder, with its size in bytes. */
+  readonly files?: Readonly<Record<string, number>>
 }
 
 export const RECORD_FILE = 'plugin.json'
@@ -64,4 +68,15 @@ export function readRecord(folder: string): PluginRecord | undefined {
     // No folder, no record, or no library: nothing installed here.
   }
   return undefined
+}
+
+/** Files of an installed plugin that are missing or shorter than they were. */
+export function damagedFiles(folder: string, record: PluginRecord): string[] {
+  return Object.entries(record.files ?? {}).flatMap(([path, bytes]) => {
+    try {
+      return statSync(join(folder, path)).size === bytes ? [] : [path]
+    } catch {
+      return [path]
+    }
+  })
 }

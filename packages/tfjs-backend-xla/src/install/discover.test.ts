@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { describe, expect, it } from 'vitest'
 import { cacheDirectory } from './cache'
-import { compareVersions, findPlugin, findPlugins, hasNvidiaGpu } from './discover'
+import { compareVersions, findPlugin, findPlugins } from './discover'
 import { PluginNotFoundError } from './errors'
+import { hasNvidiaGpu, isPresent } from './hardware'
 import { Sandbox } from './testing'
 
 describe.runIf(process.platform === 'linux')('findPlugin', () => {
@@ -67,6 +68,31 @@ describe.runIf(process.platform === 'linux')('findPlugin', () => {
     expect(findPlugins({ device: 'cuda' }).map((plugin) => plugin.path)).toEqual([cuda])
     expect(findPlugins({ device: 'cpu' }).map((plugin) => plugin.path)).toEqual([cpu])
     expect(findPlugins({ device: 'auto' }).map((plugin) => plugin.path)).toEqual(hasNvidiaGpu() ? [cuda, cpu] : [cpu])
+  })
+
+  it('shows with "any" also plugins for devices that are not here, in the order in which they would be tried', () => {
+    const [cpu, metal, rocm, cuda] = [
+      cached('1.0'),
+      cached('1.0', 'metal'),
+      cached('1.0', 'rocm'),
+      cached('1.0', 'cuda'),
+    ]
+    expect(findPlugins({ device: 'any' }).map((plugin) => plugin.path)).toEqual([cuda, rocm, metal, cpu])
+    expect(findPlugins({ device: 'auto' }).some(({ kind }) => kind === 'rocm')).toBe(isPresent('rocm'))
+  })
+
+  it.each([
+    ['jax_plugins/xla_cuda13/xla_cuda_plugin.so', 'jax_cuda13_pjrt', 'cuda'],
+    ['jax_plugins/xla_cuda12/xla_cuda_plugin.so', 'jax_cuda12_pjrt', 'cuda'],
+    ['jax_plugins/xla_rocm7/xla_rocm_plugin.so', 'jax_rocm7_pjrt', 'rocm'],
+    ['jax_plugins/xla_oneapi/xla_oneapi_plugin.so', 'jax_oneapi_pjrt', 'oneapi'],
+    ['jax_plugins/mps/lib/libpjrt_plugin_mps.dylib', 'jax_mps', 'metal'],
+    ['libtpu/libtpu.so', 'libtpu', 'tpu'],
+  ] as const)('finds %s in a Python environment', (library, distribution, kind) => {
+    process.env.VIRTUAL_ENV = sandbox.path('env')
+    sandbox.write(`env/lib/python3.13/site-packages/${distribution}-0.12.0.1.dist-info/METADATA`, '')
+    const path = sandbox.write(`env/lib/python3.13/site-packages/${library}`, '')
+    expect(findPlugins({ device: kind })).toEqual([{ path, kind, version: '0.12.0.1', source: 'python' }])
   })
 
   it.each(['VIRTUAL_ENV', 'CONDA_PREFIX'])(

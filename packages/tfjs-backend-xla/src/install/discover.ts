@@ -2,9 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import process from 'node:process'
+import { kernelModuleVersion } from '../doctor/nvidia-smi'
 import { cacheDirectory, cachedPlugins } from './cache'
-import { type DeviceKind, INSTALLABLE, PYTHON_PLUGINS } from './catalogue'
+import { DEVICE_KINDS, type DeviceKind, INSTALLABLE, NVIDIA_PLUGINS, PYTHON_PLUGINS, targetsOf } from './catalogue'
 import { PluginNotFoundError } from './errors'
+import { isPresent } from './hardware'
+import { currentTarget, type Target } from './wheel'
+
+/** `environment`: named by `BABBLE_PJRT_PLUGIN`; `cache`: installed by us; `python`: found in a Python environment. */
+export type PluginSource = 'environment' | 'cache' | 'python'
 
 /** A PJRT plugin on this machine. */
 export interface PluginInfo {
@@ -14,13 +20,15 @@ export interface PluginInfo {
   readonly kind: DeviceKind | undefined
   /** Version of the package it came in, where known. */
   readonly version: string | undefined
-  /** `environment`: named by `BABBLE_PJRT_PLUGIN`; `cache`: installed by us; `python`: found in a Python environment. */
-  readonly source: 'environment' | 'cache' | 'python'
+  readonly source: PluginSource
 }
 
 export interface FindPluginOptions {
-  /** `auto` (default) takes NVIDIA's plugin where there is such a GPU, else the CPU's. */
-  readonly device?: 'auto' | DeviceKind
+  /**
+   * `auto` (default): plugins for the devices that this machine shows signs of, GPUs before the CPU; `any`: also those
+   * that it shows no sign of.
+   */
+  readonly device?: 'auto' | 'any' | DeviceKind
   /** Default: the user's cache folder, see `cacheDirectory`. */
   readonly cacheDirectory?: string
   /** Ask the `python3` on the PATH where its packages are, if nothing is found without. Default true. */
@@ -36,36 +44,44 @@ export function findPlugin(options: FindPluginOptions = {}): PluginInfo | undefi
 
 /**
  * Plugins on this machine for a device, best first: the one named by `BABBLE_PJRT_PLUGIN` (alone, if it is set), then
- * for each kind of device those in the cache folder (newest first) and those in the active Python environment.
+ * for each kind of device those in the cache folder (newest first, CUDA 13 before 12) and those in the active Python environment.
  * @throws PluginNotFoundError when `BABBLE_PJRT_PLUGIN` names a file that does not exist.
  */
 export function findPlugins(options: FindPluginOptions = {}): PluginInfo[] {
   const device = options.device ?? 'auto'
   const named = namedPlugin(process.env)
-  if (named) return device === 'auto' || named.kind === undefined || named.kind === device ? [named] : []
-  const kinds: readonly DeviceKind[] = device !== 'auto' ? [device] : hasNvidiaGpu() ? ['cuda', 'cpu'] : ['cpu']
+  if (named) return isKind(device) && named.kind !== undefined && named.kind !== device ? [] : [named]
+  const kinds = isKind(device) ? [device] : device === 'any' ? DEVICE_KINDS : DEVICE_KINDS.filter(isPresent)
   const cached = fromCache(options.cacheDirectory ?? cacheDirectory())
   const suits = (plugins: PluginInfo[]) => kinds.flatMap((kind) => plugins.filter((plugin) => plugin.kind === kind))
   const found = suits([...cached, ...environmentFolders(process.env).flatMap(fromSitePackages)])
   // Starting Python takes a tenth of a second: only for the kind wanted most, and only if nothing else has it.
-  if (options.python === false || found.some((plugin) => plugin.kind === kinds[0])) return found
+  if (options.python === false || (device !== 'any' && found.some((plugin) => plugin.kind === kinds[0]))) return found
   const seen = new Set(found.map((plugin) => plugin.path))
   const more = pythonFolders().flatMap(fromSitePackages)
   return suits([...found, ...more.filter((plugin) => !seen.has(plugin.path))])
 }
 
-/** What to tell a user who has no plugin. */
-export function installHint(): string {
-  const plugin = INSTALLABLE.cpu!
-  return process.platform === plugin.platform && process.arch === plugin.architecture
-    ? 'Install one with `npx tfjs-xla install cpu`, or name one by its path in BABBLE_PJRT_PLUGIN.'
-    : `There is no ready-made CPU plugin for ${process.platform}-${process.arch}: name one by its path in ` +
-        'BABBLE_PJRT_PLUGIN, or use the wasm or tensorflow backend.'
+/** The name by which the plugin for this machine's fastest device is installed, undefined where there is none. */
+export function suggestedInstall(): string | undefined {
+  const suits = (name: string) => targetsOf(INSTALLABLE[name]!).includes(currentTarget() as Target)
+  const driver = Number.parseInt(kernelModuleVersion() ?? '', 10)
+  if (isPresent('cuda')) return NVIDIA_PLUGINS.find((cuda) => suits(cuda.name) && !(driver < cuda.driver))?.name
+  if (isPresent('rocm') && suits('rocm7')) return 'rocm7'
+  return suits('cpu') ? 'cpu' : suits('metal') ? 'metal' : undefined
 }
 
-/** Whether NVIDIA's driver is loaded. */
-export function hasNvidiaGpu(): boolean {
-  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl')
+/** What to tell a user who has no plugin. */
+export function installHint(): string {
+  const suggestion = suggestedInstall()
+  return suggestion
+    ? `Install one with \`npx tfjs-xla install ${suggestion}\`, or name one by its path in BABBLE_PJRT_PLUGIN.`
+    : `There is no ready-made plugin for ${currentTarget()}: name one by its path in BABBLE_PJRT_PLUGIN, or use the ` +
+        'wasm or tensorflow backend.'
+}
+
+function isKind(device: 'auto' | 'any' | DeviceKind): device is DeviceKind {
+  return device !== 'auto' && device !== 'any'
 }
 
 function namedPlugin(environment: Environment): PluginInfo | undefined {
@@ -78,15 +94,25 @@ function namedPlugin(environment: Environment): PluginInfo | undefined {
   return { path, kind: kindOf(path), version: undefined, source: 'environment' }
 }
 
+/** Parts of a library's file name that tell its kind of device. */
+const NAME_HINTS: readonly (readonly [string, DeviceKind])[] = [
+  ['cpu', 'cpu'],
+  ['cuda', 'cuda'],
+  ['rocm', 'rocm'],
+  ['oneapi', 'oneapi'],
+  ['tpu', 'tpu'],
+  ['metal', 'metal'],
+  ['mps', 'metal'],
+]
+
 function kindOf(path: string): DeviceKind | undefined {
   const name = basename(path).toLowerCase()
-  if (name.includes('cpu')) return 'cpu'
-  return name.includes('cuda') ? 'cuda' : undefined
+  return NAME_HINTS.find(([hint]) => name.includes(hint))?.[1]
 }
 
 function fromCache(cache: string): PluginInfo[] {
   return cachedPlugins(cache)
-    .sort((a, b) => compareVersions(b.record.version, a.record.version))
+    .sort((a, b) => compareVersions(b.record.version, a.record.version) || b.path.localeCompare(a.path))
     .map(({ path, record }) => ({ path, kind: record.kind, version: record.version, source: 'cache' as const }))
 }
 

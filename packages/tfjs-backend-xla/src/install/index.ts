@@ -1,5 +1,14 @@
 export { cacheDirectory } from './cache'
-export type { DeviceKind } from './catalogue'
-export { type FindPluginOptions, findPlugin, findPlugins, installHint, type PluginInfo } from './discover'
+export { DEVICE_KINDS, type DeviceKind } from './catalogue'
+export {
+  type FindPluginOptions,
+  findPlugin,
+  findPlugins,
+  installHint,
+  type PluginInfo,
+  type PluginSource,
+  suggestedInstall,
+} from './discover'
 export { PluginInstallError, PluginNotFoundError } from './errors'
-export { type InstallOptions, installPlugin } from './install'
+export { hasNvidiaGpu, isPresent } from './hardware'
+export { type InstallOptions, type InstallProgress, installPlugin } from './install'

@@ -1,3 +1,6 @@
+import { explain } from './explanations'
+import type { FailureContext } from './failure-causes'
+
 /** PJRT's error codes by number; the names are those of `absl::StatusCode`. */
 const CODE_NAMES = [
   'OK',
@@ -48,4 +51,20 @@ export function tidyMessage(message: string): string {
   const lines = message.split('\n').map((line) => line.trimEnd().replace(/^-:(?=\d+:\d+: )/, 'program:'))
   const telling = lines.filter((line) => line !== '' && !BOILERPLATE.test(line))
   return (telling.length > 0 ? telling : lines).join('\n')
+}
+
+/** Lines of XLA's own words that a message repeats: some go on for hundreds. */
+const LINES_KEPT = 12
+
+/**
+ * An error for what XLA, a library below it, or the loader reported. A failure that is known is explained first, with
+ * what to do about it; XLA's own words follow, and are in full the `cause`.
+ */
+export function failure(message: string, code: XlaErrorCode, context: Partial<FailureContext> = {}): XlaError {
+  const original = tidyMessage(message)
+  const explanation = explain(original, context)
+  if (!explanation) return new XlaError(original, code)
+  const lines = original.split('\n')
+  const shown = lines.length > LINES_KEPT ? [...lines.slice(0, LINES_KEPT), '…'] : lines
+  return new XlaError(`${explanation}\n(XLA: ${shown.join('\n')})`, code, { cause: new Error(message) })
 }
