@@ -1,6 +1,6 @@
 import process from 'node:process'
 import type Koffi from 'koffi'
-import { errorCodeName, tidyMessage, XlaError } from './errors'
+import { errorCodeName, failure, XlaError } from './errors'
 import { API_TABLE, type ApiFunction, ARGS, SLOTS } from './layouts'
 import { copyBytes, loadKoffi, loadPinned, quietLogs, readString, Struct, tuneAllocator } from './native'
 
@@ -22,11 +22,14 @@ export class PjrtApi {
   readonly version: ApiVersion
   private readonly table: BigUint64Array
   private readonly prototype: ReturnType<typeof Koffi.proto>
+  /** The type of the functions that free what a call has handed out. */
+  readonly deleterPrototype: ReturnType<typeof Koffi.proto>
   private readonly functions = new Map<ApiFunction, NativeFunction>()
   private readonly errorMessage = new Struct(ARGS.Error_Message)
   private readonly errorCode = new Struct(ARGS.Error_GetCode)
   private readonly errorDestroy = new Struct(ARGS.Error_Destroy)
   private readonly eventAwait = new Struct(ARGS.Event_Await)
+  private readonly eventReady = new Struct(ARGS.Event_IsReady)
   private readonly eventDestroy = new Struct(ARGS.Event_Destroy)
 
   private constructor(path: string, tableAddress: bigint) {
@@ -41,6 +44,7 @@ export class PjrtApi {
     this.table = new BigUint64Array(copyBytes(tableAddress, structSize & ~7))
     const koffi = loadKoffi()
     this.prototype = koffi.proto('void *', ['void *'])
+    this.deleterPrototype = koffi.proto('void', ['void *'])
   }
 
   /** Loads and initialises a plugin; once for each path. */
@@ -106,7 +110,7 @@ export class PjrtApi {
     const code = failed ? 2 : this.errorCode.getInt('code')
     this.errorDestroy.set('error', error)
     this.function('Error_Destroy')(this.errorDestroy.address)
-    return new XlaError(tidyMessage(message), errorCodeName(code))
+    return failure(message, errorCodeName(code), { pluginPath: this.path })
   }
 
   /** Blocks until an event has come, frees it, and throws the error it carries. */
@@ -116,6 +120,13 @@ export class PjrtApi {
     const error = this.function('Event_Await')(this.eventAwait.address)
     this.destroyEvent(event)
     if (error) throw this.takeError(error)
+  }
+
+  /** Whether an event has come; it stays to be freed. */
+  isReady(event: bigint): boolean {
+    this.eventReady.set('event', event)
+    this.call('Event_IsReady', this.eventReady)
+    return (this.eventReady.getInt('is_ready') & 0xff) !== 0
   }
 
   destroyEvent(event: bigint): void {

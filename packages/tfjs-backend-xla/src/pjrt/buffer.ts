@@ -2,7 +2,9 @@ import { Buffer } from 'node:buffer'
 import { specByteLength, specToString, type TensorSpec } from './element-type'
 import { XlaError } from './errors'
 import type { NativeHandle } from './handle'
-import { addressOf, withPinned, withPinnedAsync } from './native'
+import type { Execution } from './huge-pages'
+import { ARGS } from './layouts'
+import { addressOf, Struct, withPinned, withPinnedAsync } from './native'
 import type { Runtime } from './runtime'
 
 /** A tensor in a device's memory. It may still be being computed; reading it waits. */
@@ -10,16 +12,23 @@ export class PjrtBuffer {
   readonly spec: TensorSpec
   /** Size of the tensor's elements in host memory. */
   readonly byteLength: number
+  /** Index of the device that holds it, among those of this process. */
+  readonly device: number
+  /** @internal Which execution last found this buffer donated to it, and as which of its inputs. */
+  donationMark = 0
+  /** @internal */
+  donationIndex = 0
   private readonly runtime: Runtime
   private readonly handle: NativeHandle
   private donated = false
 
   /** @internal Takes charge of a `PJRT_Buffer`. */
-  constructor(runtime: Runtime, pointer: bigint, spec: TensorSpec, byteLength = specByteLength(spec)) {
+  constructor(runtime: Runtime, pointer: bigint, spec: TensorSpec, byteLength = specByteLength(spec), device = 0) {
     this.runtime = runtime
+    this.device = device
     this.spec = spec
     this.byteLength = byteLength
-    this.handle = runtime.handles.adopt(pointer, 'Buffer_Destroy', this)
+    this.handle = runtime.handles.adopt(pointer, 'Buffer_Destroy', this, byteLength)
   }
 
   /** @internal The `PJRT_Buffer`, or 0 when it is gone. */
@@ -35,6 +44,26 @@ export class PjrtBuffer {
   /** Whether the device memory has been given up: disposed, donated to an execution, or its client disposed. */
   get isDisposed(): boolean {
     return this.handle.pointer === 0n
+  }
+
+  /** @internal The execution that computes this tensor; it may be asked also after the buffer is gone, until it is released. */
+  follow(): Execution {
+    const { api } = this.runtime
+    const event = this.readyEvent()
+    return { isDone: () => api.isReady(event), release: () => api.destroyEvent(event) }
+  }
+
+  /** Waits until the tensor is computed. Blocks JavaScript meanwhile. */
+  wait(): void {
+    this.assertUsable()
+    this.runtime.api.awaitEvent(this.readyEvent())
+  }
+
+  private readyEvent(): bigint {
+    const args = new Struct(ARGS.Buffer_ReadyEvent)
+    args.set('buffer', this.handle.pointer)
+    this.runtime.api.call('Buffer_ReadyEvent', args)
+    return args.get('event')
   }
 
   /** Waits until the tensor is computed and copies it to the host, row-major. Blocks JavaScript meanwhile. */

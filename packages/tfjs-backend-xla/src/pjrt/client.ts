@@ -1,14 +1,24 @@
-import { Buffer } from 'node:buffer'
 import { basename } from 'node:path'
 import { type ApiVersion, PjrtApi } from './api'
 import { PjrtBuffer } from './buffer'
 import { encodeCompileOptions } from './compile-options'
+import { CompileRequest } from './compile-request'
 import { type CreateOptionValue, encodeCreateOptions } from './create-options'
+import { Devices } from './devices'
 import { elementTypeCode, specByteLength, specToString, type TensorSpec } from './element-type'
 import { XlaError } from './errors'
-import { PjrtExecutable } from './executable'
-import { ARGS, STRUCTS } from './layouts'
-import { addressOf, canCompileInBackground, copyBytes, readString, Struct, withPinned, withPinnedAsync } from './native'
+import { PjrtExecutable, type ProgramDescription } from './executable'
+import { ARGS } from './layouts'
+import {
+  addressOf,
+  canCompileInBackground,
+  readString,
+  Struct,
+  trimAllocator,
+  withPinned,
+  withPinnedAsync,
+} from './native'
+import type { Partitioning } from './partitioning'
 import { Runtime } from './runtime'
 import { parseSignature } from './signature'
 
@@ -17,11 +27,23 @@ export interface ClientOptions {
   readonly deviceCount?: number
   /** The plugin's own create options by name, e.g. `{ memory_fraction: 0.8 }` for NVIDIA. */
   readonly createOptions?: Readonly<Record<string, CreateOptionValue>>
+  /** Joins the devices of several processes: this one's place among them, and the store in which they find each other. */
+  readonly distributed?: DistributedOptions
+}
+
+/** This process among others that open the same plugin. */
+export interface DistributedOptions {
+  readonly rank: number
+  readonly worldSize: number
+  /** Addresses of PJRT's key-value callbacks. */
+  readonly keyValueStore: { readonly get: bigint; readonly put: bigint; readonly tryGet: bigint }
 }
 
 export interface ProgramOptions {
   /** An encoded `CompileOptionsProto`, see `encodeCompileOptions`. Default: one device, XLA's defaults. */
   readonly compileOptions?: Uint8Array
+  /** Split the program over several devices; the first ones, unless `compileOptions` says which. */
+  readonly partitioning?: Partitioning
 }
 
 export interface BufferOptions {
@@ -35,9 +57,13 @@ export class PjrtClient {
   readonly platformName: string
   readonly platformVersion: string
   readonly apiVersion: ApiVersion
+  /** Devices of this process. */
   readonly deviceCount: number
+  readonly devices: Devices
+  /** The file that the plugin was loaded from. */
+  readonly pluginPath: string
   private readonly runtime: Runtime
-  private readonly devices: BigUint64Array
+  private partitioningFlags: Readonly<Record<string, boolean>> | undefined
   private readonly uploadArgs = new Struct(ARGS.Client_BufferFromHostBuffer)
   private readonly uploadDims = new BigInt64Array(64)
   private readonly emptySource = new BigUint64Array(1)
@@ -46,11 +72,9 @@ export class PjrtClient {
     this.apiVersion = api.version
     this.platformName = this.text('Client_PlatformName', 'platform_name')
     this.platformVersion = this.text('Client_PlatformVersion', 'platform_version')
-    const devices = new Struct(ARGS.Client_AddressableDevices)
-    devices.set('client', pointer)
-    api.call('Client_AddressableDevices', devices)
-    this.deviceCount = devices.getNumber('num_addressable_devices')
-    this.devices = new BigUint64Array(copyBytes(devices.get('addressable_devices'), 8 * this.deviceCount))
+    this.pluginPath = api.path
+    this.devices = new Devices(this.runtime)
+    this.deviceCount = this.devices.count
   }
 
   /**
@@ -67,35 +91,85 @@ export class PjrtClient {
     if (/cpu/i.test(basename(pluginPath))) createOptions.cpu_device_count ??= deviceCount ?? 1
     else if (deviceCount !== undefined)
       createOptions.visible_devices ??= Array.from({ length: deviceCount }, (_, i) => i)
-    const encoded = encodeCreateOptions(createOptions)
+    const { distributed } = options
     const args = new Struct(ARGS.Client_Create)
+    if (distributed) {
+      createOptions.num_nodes ??= distributed.worldSize
+      createOptions.node_id ??= distributed.rank
+      args.set('kv_get_callback', distributed.keyValueStore.get)
+      args.set('kv_put_callback', distributed.keyValueStore.put)
+      args.set('kv_try_get_callback', distributed.keyValueStore.tryGet)
+    }
+    const encoded = encodeCreateOptions(createOptions)
     args.set('create_options', encoded.address)
     args.set('num_options', BigInt(encoded.count))
-    withPinned(encoded, () => api.call('Client_Create', args))
+    try {
+      withPinned(encoded, () => api.call('Client_Create', args))
+    } catch (error) {
+      if (!distributed || !(error instanceof XlaError) || !/option.*(num_nodes|node_id)/.test(error.message)) throw error
+      const message = `The PJRT plugin ${pluginPath} takes no part in runs of several processes (XLA's CPU plugin does not).`
+      throw new XlaError(message, 'UNIMPLEMENTED', { cause: error })
+    }
     return new PjrtClient(api, args.get('client'))
   }
 
   /** Compiles a StableHLO program; `outputs` are the types of its results. Blocks JavaScript meanwhile. */
   compile(mlir: string, outputs: readonly TensorSpec[], options?: ProgramOptions): PjrtExecutable {
-    const { request, signature } = this.prepareCompile(mlir, options)
+    const { request, description } = this.prepareCompile(mlir, outputs, options)
     withPinned(request, () => this.runtime.api.call('Client_Compile', request.args))
-    return new PjrtExecutable(this.runtime, request.args.get('executable'), signature, outputs)
+    if (mlir.length > LARGE_PROGRAM) trimAllocator()
+    return new PjrtExecutable(this.runtime, request.args.get('executable'), description)
   }
 
   /** Like {@link compile}, on a background thread. */
   async compileAsync(mlir: string, outputs: readonly TensorSpec[], options?: ProgramOptions): Promise<PjrtExecutable> {
     // XLA's compiler overflows koffi's default background stack.
     if (!canCompileInBackground()) return this.compile(mlir, outputs, options)
-    const { request, signature } = this.prepareCompile(mlir, options)
+    const { request, description } = this.prepareCompile(mlir, outputs, options)
     const { runtime } = this
     const work = async () => {
       await withPinnedAsync(request, () => runtime.api.callAsync('Client_Compile', request.args))
-      const executable = new PjrtExecutable(runtime, request.args.get('executable'), signature, outputs)
+      const executable = new PjrtExecutable(runtime, request.args.get('executable'), description)
       if (runtime.isDisposed) executable.dispose()
       runtime.assertOpen()
       return executable
     }
     return runtime.background(work())
+  }
+
+  /**
+   * Loads what `PjrtExecutable.serialize` gave for this program, compiled with these options. The bytes are machine
+   * code that will be run: take them only from where nobody else can write.
+   *
+   * @throws XlaError when they come from another version of the plugin, or are damaged in a way that it notices.
+   */
+  load(serialized: Uint8Array, mlir: string, outputs: readonly TensorSpec[], options?: ProgramOptions): PjrtExecutable {
+    this.runtime.assertOpen()
+    const description = this.describe(mlir, outputs, options)
+    const args = new Struct(ARGS.Executable_DeserializeAndLoad)
+    args.set('client', this.runtime.client)
+    args.set('serialized_executable_size', BigInt(serialized.byteLength))
+    withPinned(serialized, () => {
+      args.set('serialized_executable', addressOf(serialized))
+      this.runtime.api.call('Executable_DeserializeAndLoad', args)
+    })
+    return new PjrtExecutable(this.runtime, args.get('loaded_executable'), description)
+  }
+
+  /** The options that a program is compiled with, encoded. */
+  compileOptions({ compileOptions, partitioning }: ProgramOptions = {}): Uint8Array {
+    if (compileOptions) return compileOptions
+    if (!partitioning) return encodeCompileOptions()
+    const { devices: partitions } = partitioning
+    if (partitions > this.devices.allIds.length) {
+      throw new XlaError(
+        `The program runs on ${partitions} devices, and this client has ${this.devices.allIds.length}. ` +
+          'Open it with a larger `deviceCount`, or take fewer.',
+      )
+    }
+    this.partitioningFlags ??= this.knowsFlag(HLO_SHARDING_V3) ? { [HLO_SHARDING_V3]: false } : {}
+    const devices = this.devices.allIds.slice(0, partitions)
+    return encodeCompileOptions({ partitions, devices, shardy: true, flags: this.partitioningFlags })
   }
 
   /** Copies host memory (row-major) to a device. `data` may be changed as soon as this returns. */
@@ -114,14 +188,26 @@ export class PjrtClient {
     args.set('dims', addressOf(this.uploadDims))
     args.set('num_dims', BigInt(rank))
     args.setInt('host_buffer_semantics', IMMUTABLE_ONLY_DURING_CALL)
-    args.set('device', this.device(options?.device ?? 0))
+    const device = options?.device ?? 0
+    args.set('device', this.devices.pointer(device))
     const source = byteLength === 0 ? this.emptySource : data
     withPinned(source, () => {
       args.set('data', addressOf(source))
       this.runtime.api.call('Client_BufferFromHostBuffer', args)
     })
     this.runtime.api.destroyEvent(args.get('done_with_host_buffer'))
-    return new PjrtBuffer(this.runtime, args.get('buffer'), spec, byteLength)
+    return new PjrtBuffer(this.runtime, args.get('buffer'), spec, byteLength, device)
+  }
+
+  /** Copies a tensor to another device of this process, without waiting for it. */
+  copyToDevice(buffer: PjrtBuffer, device: number): PjrtBuffer {
+    buffer.assertUsable()
+    if (!buffer.belongsTo(this.runtime)) throw new XlaError('The buffer is of another client')
+    const args = new Struct(ARGS.Buffer_CopyToDevice)
+    args.set('buffer', buffer.pointer)
+    args.set('dst_device', this.devices.pointer(device))
+    this.runtime.api.call('Buffer_CopyToDevice', args)
+    return new PjrtBuffer(this.runtime, args.get('dst_buffer'), buffer.spec, buffer.byteLength, device)
   }
 
   get isDisposed(): boolean {
@@ -131,6 +217,11 @@ export class PjrtClient {
   /** Buffers and programs of this client that have not been freed. */
   get liveObjectCount(): number {
     return this.runtime.handles.size
+  }
+
+  /** Bytes of the tensors of this client, on all its devices. */
+  get liveBytes(): number {
+    return this.runtime.handles.bytes
   }
 
   /** Frees every buffer and program of this client and closes it, after the background calls under way. */
@@ -145,16 +236,28 @@ export class PjrtClient {
     })
   }
 
-  private prepareCompile(mlir: string, options?: ProgramOptions) {
-    this.runtime.assertOpen()
-    const signature = parseSignature(mlir)
-    return { signature, request: new CompileRequest(this.runtime.client, mlir, options?.compileOptions) }
+  /** Whether the plugin's XLA has a flag; it refuses every program that is compiled with an unknown one. */
+  private knowsFlag(name: string): boolean {
+    const compileOptions = encodeCompileOptions({ flags: { [name]: false } })
+    try {
+      this.compile('func.func @main() { return }', [], { compileOptions }).dispose()
+      return true
+    } catch {
+      return false
+    }
   }
 
-  private device(index: number): bigint {
-    const device = this.devices[index]
-    if (device === undefined) throw new XlaError(`There is no device ${index}; this client has ${this.deviceCount}`)
-    return device
+  private prepareCompile(mlir: string, outputs: readonly TensorSpec[], options?: ProgramOptions) {
+    this.runtime.assertOpen()
+    const description = this.describe(mlir, outputs, options)
+    return { description, request: new CompileRequest(this.runtime.client, mlir, this.compileOptions(options)) }
+  }
+
+  private describe(mlir: string, outputs: readonly TensorSpec[], options?: ProgramOptions): ProgramDescription {
+    const partitioning = options?.partitioning
+    const ids = this.devices.allIds.slice(0, partitioning?.devices ?? 1)
+    const deviceCount = partitioning ? this.devices.countLocal(ids) : 1
+    return { signature: parseSignature(mlir), outputs, partitioning, deviceCount }
   }
 
   private text<Name extends 'platform_name' | 'platform_version'>(
@@ -168,27 +271,11 @@ export class PjrtClient {
   }
 }
 
+/** Characters of a program whose compilation leaves much memory behind. */
+const LARGE_PROGRAM = 100_000
+
+/** A representation that XLA turns off for programs in text form, with a warning at each one, unless it is off already. */
+const HLO_SHARDING_V3 = 'xla_enable_hlo_sharding_v3'
+
 /** `PJRT_HostBufferSemantics_kImmutableOnlyDuringCall` */
 const IMMUTABLE_ONLY_DURING_CALL = 0
-
-/** The arguments of one compilation and the memory they point to. */
-class CompileRequest {
-  readonly args = new Struct(ARGS.Client_Compile)
-  private readonly program = new Struct(STRUCTS.Program)
-  /** Held, not used: the program and the options are read from here. */
-  readonly memory: readonly Uint8Array[]
-
-  constructor(client: bigint, mlir: string, compileOptions = encodeCompileOptions()) {
-    const code = Buffer.from(mlir, 'utf8')
-    const format = Buffer.from('mlir', 'utf8')
-    this.memory = [code, format, compileOptions]
-    this.program.set('code', addressOf(code))
-    this.program.set('code_size', BigInt(code.byteLength))
-    this.program.set('format', addressOf(format))
-    this.program.set('format_size', BigInt(format.byteLength))
-    this.args.set('client', client)
-    this.args.set('program', this.program.address)
-    this.args.set('compile_options', addressOf(compileOptions))
-    this.args.set('compile_options_size', BigInt(compileOptions.byteLength))
-  }
-}

@@ -20,7 +20,6 @@ export class EventQueue {
   private readonly api: PjrtApi
   private readonly awaitArgs = new Struct(ARGS.Event_Await)
   private readonly errorArgs = new Struct(ARGS.Event_Await)
-  private readonly readyArgs = new Struct(ARGS.Event_IsReady)
   private pending: Pending[] = []
   private waiting = false
 
@@ -52,19 +51,13 @@ export class EventQueue {
   private settleReady(): void {
     const still: Pending[] = []
     const ready: Pending[] = []
-    for (const entry of this.pending) (this.isReady(entry.event) ? ready : still).push(entry)
+    for (const entry of this.pending) (this.api.isReady(entry.event) ? ready : still).push(entry)
     this.pending = still
     for (const entry of ready) {
       this.errorArgs.set('event', entry.event)
       const error = this.api.function('Event_Await')(this.errorArgs.address)
       this.settle(entry, error ? this.api.takeError(error) : undefined)
     }
-  }
-
-  private isReady(event: bigint): boolean {
-    this.readyArgs.set('event', event)
-    this.api.call('Event_IsReady', this.readyArgs)
-    return (this.readyArgs.getInt('is_ready') & 0xff) !== 0
   }
 
   private settle(entry: Pending, error: XlaError | undefined): void {

@@ -1,9 +1,12 @@
 import { PjrtBuffer } from './buffer'
-import { elementTypeFromCode, sameSpec, specByteLength, specToString, type TensorSpec } from './element-type'
+import { checkOutputs, executableName, memoryStats, serialize, withExecutable } from './compiled'
+import { sameSpec, specByteLength, specToString, type TensorSpec } from './element-type'
 import { XlaError } from './errors'
 import type { NativeHandle } from './handle'
+import { HugePages } from './huge-pages'
 import { ARGS, STRUCTS } from './layouts'
-import { addressOf, copyBytes, readString, Struct } from './native'
+import { addressOf, Struct } from './native'
+import { localSpec, type Partitioning } from './partitioning'
 import type { Runtime } from './runtime'
 import type { ProgramSignature } from './signature'
 
@@ -12,7 +15,7 @@ export interface ExecuteOptions {
   readonly nonDonatable?: readonly number[]
 }
 
-/** Memory a compiled program needs, in bytes, as XLA's compiler counts it. */
+/** Memory a compiled program needs on each device, in bytes, as XLA's compiler counts it. */
 export interface CompiledMemoryStats {
   readonly generatedCode: number
   readonly arguments: number
@@ -24,14 +27,28 @@ export interface CompiledMemoryStats {
   readonly peak: number
 }
 
-/** A compiled program, loaded on its device. */
+/** @internal What is known of a program beside its compiled form. */
+export interface ProgramDescription {
+  readonly signature: ProgramSignature
+  readonly outputs: readonly TensorSpec[]
+  readonly partitioning?: Partitioning | undefined
+  /** Devices of this process that run it. Default 1. */
+  readonly deviceCount?: number
+}
+
+/** A compiled program, loaded on its device or devices. */
 export class PjrtExecutable {
   /** The name of the program's module. */
   readonly name: string
+  /** What each device takes: of an argument that is sharded, its part. */
   readonly inputs: readonly TensorSpec[]
+  /** What each device gives. */
   readonly outputs: readonly TensorSpec[]
   /** Indices of the inputs whose memory an execution takes. */
   readonly donatedInputs: readonly number[]
+  /** Devices of this process that the program runs on. */
+  readonly deviceCount: number
+  readonly partitioning: Partitioning | undefined
   private readonly runtime: Runtime
   private readonly handle: NativeHandle
   private readonly outputBytes: readonly number[]
@@ -39,46 +56,58 @@ export class PjrtExecutable {
   // Everything an execution passes to PJRT is allocated once: the call is then little more than filling in pointers.
   private readonly args = new Struct(ARGS.LoadedExecutable_Execute)
   private readonly options = new Struct(STRUCTS.ExecuteOptions)
+  /** The inputs of the first device, then those of the second… */
   private readonly inputPointers: BigUint64Array
   private readonly outputPointers: BigUint64Array
-  /** The two lists of lists, one entry each: this runs on one device. */
-  private readonly lists = new BigUint64Array(2)
+  /** The two lists of lists, one entry a device each. */
+  private readonly lists: BigUint64Array
   private readonly keptIndices: BigInt64Array
-  private readonly isDonated: Uint8Array
+  /** Per input: 1 if it is donated, in this call 2 if it keeps its memory all the same. */
+  private readonly donation: Uint8Array
+  private readonly hugePages: HugePages | undefined
   private readonly executeFunction: (args: bigint) => bigint | null
 
   /** @internal Takes charge of a `PJRT_LoadedExecutable`. */
-  constructor(runtime: Runtime, pointer: bigint, signature: ProgramSignature, outputs: readonly TensorSpec[]) {
+  constructor(runtime: Runtime, pointer: bigint, description: ProgramDescription) {
+    const { signature, outputs, partitioning, deviceCount = 1 } = description
     this.runtime = runtime
-    this.inputs = signature.inputs
-    this.donatedInputs = signature.donated
-    this.outputs = outputs
-    this.outputBytes = outputs.map(specByteLength)
+    this.partitioning = partitioning
+    this.deviceCount = deviceCount
     this.handle = runtime.handles.adopt(pointer, 'LoadedExecutable_Destroy', this)
     try {
-      this.name = this.withExecutable((executable) => {
-        checkOutputs(runtime, executable, outputs)
+      const devices = partitioning?.devices ?? 1
+      this.inputs = signature.inputs.map((spec, i) => localSpec(spec, partitioning?.inputs[i] ?? 'replicated', devices))
+      this.outputs = outputs.map((spec, i) => localSpec(spec, partitioning?.outputs[i] ?? 'replicated', devices))
+      this.name = withExecutable(runtime, pointer, (executable) => {
+        checkOutputs(runtime, executable, this.outputs)
         return executableName(runtime, executable)
       })
     } catch (error) {
       this.dispose()
       throw error
     }
-    this.inputPointers = new BigUint64Array(Math.max(1, this.inputs.length))
-    this.outputPointers = new BigUint64Array(Math.max(1, outputs.length))
-    this.keptIndices = new BigInt64Array(Math.max(1, this.inputs.length))
-    this.isDonated = new Uint8Array(this.inputs.length)
-    for (const index of this.donatedInputs) this.isDonated[index] = 1
-    this.lists[0] = addressOf(this.inputPointers)
-    this.lists[1] = addressOf(this.outputPointers)
+    this.donatedInputs = signature.donated
+    this.outputBytes = this.outputs.map(specByteLength)
+    const [inputCount, outputCount] = [this.inputs.length, this.outputs.length]
+    this.inputPointers = new BigUint64Array(Math.max(1, deviceCount * inputCount))
+    this.outputPointers = new BigUint64Array(Math.max(1, deviceCount * outputCount))
+    this.keptIndices = new BigInt64Array(Math.max(1, inputCount))
+    this.donation = new Uint8Array(inputCount)
+    for (const index of this.donatedInputs) this.donation[index] = 1
+    this.lists = new BigUint64Array(2 * deviceCount)
+    for (let device = 0; device < deviceCount; device++) {
+      this.lists[device] = addressOf(this.inputPointers) + BigInt(8 * device * inputCount)
+      this.lists[deviceCount + device] = addressOf(this.outputPointers) + BigInt(8 * device * outputCount)
+    }
     const lists = addressOf(this.lists)
     this.options.set('non_donatable_input_indices', addressOf(this.keptIndices))
     this.args.set('executable', pointer)
     this.args.set('options', this.options.address)
     this.args.set('argument_lists', lists)
-    this.args.set('output_lists', lists + 8n)
-    this.args.set('num_devices', 1n)
-    this.args.set('num_args', BigInt(this.inputs.length))
+    this.args.set('output_lists', lists + BigInt(8 * deviceCount))
+    this.args.set('num_devices', BigInt(deviceCount))
+    this.args.set('num_args', BigInt(inputCount))
+    this.hugePages = HugePages.for(this)
     this.executeFunction = runtime.api.function('LoadedExecutable_Execute')
   }
 
@@ -87,42 +116,57 @@ export class PjrtExecutable {
   }
 
   /**
-   * Starts the program and returns its results, without waiting for them to be computed. Inputs that the program
-   * donates are gone afterwards, except those named in `nonDonatable`.
+   * Starts a program of one device and returns its results, without waiting for them to be computed. Inputs that the
+   * program donates are gone afterwards, except those named in `nonDonatable`.
    */
   execute(inputs: readonly PjrtBuffer[], options?: ExecuteOptions): PjrtBuffer[] {
+    return this.executeOnEach([inputs], options)[0]!
+  }
+
+  /** Like {@link execute}, on several devices: the inputs and the results of each, in the devices' order. */
+  executeOnEach(inputs: readonly (readonly PjrtBuffer[])[], options?: ExecuteOptions): PjrtBuffer[][] {
     this.assertUsable()
-    const kept = options?.nonDonatable
-    this.setInputs(inputs)
-    this.setKept(kept)
-    if (this.donatedInputs.length > 0) this.checkDonations(inputs, kept)
-    this.outputPointers.fill(0n)
-    const error = this.executeFunction(this.args.address)
-    if (error) throw this.runtime.api.takeError(error)
-    for (const index of this.donatedInputs) if (!kept?.includes(index)) inputs[index]!.markDonated()
-    const results: PjrtBuffer[] = new Array(this.outputs.length)
-    for (let i = 0; i < results.length; i++) {
-      results[i] = new PjrtBuffer(this.runtime, this.outputPointers[i]!, this.outputs[i]!, this.outputBytes[i]!)
+    const { deviceCount } = this
+    if (inputs.length !== deviceCount) {
+      throw new XlaError(
+        `The program '${this.name}' runs on ${deviceCount} devices; inputs are given for ${inputs.length}`,
+      )
     }
+    this.setKept(options?.nonDonatable)
+    try {
+      for (let device = 0; device < deviceCount; device++) {
+        this.setInputs(inputs[device]!, device)
+        if (this.donatedInputs.length > 0) this.checkDonations(inputs[device]!)
+      }
+      this.outputPointers.fill(0n)
+      const error = this.executeFunction(this.args.address)
+      if (error) throw this.runtime.api.takeError(error)
+      for (let device = 0; device < deviceCount; device++) {
+        for (const index of this.donatedInputs) {
+          if (this.donation[index] === DONATED) inputs[device]![index]!.markDonated()
+        }
+      }
+    } finally {
+      for (const index of options?.nonDonatable ?? []) if (this.donation[index] === KEPT) this.donation[index] = DONATED
+    }
+    const results = inputs.map((_, device) => this.takeResults(device))
+    if (this.hugePages && results[0]![0]) this.hugePages.executionStarted(results[0]![0].follow())
     return results
   }
 
   /** What the compiled program needs in device memory. */
   memoryStats(): CompiledMemoryStats {
     this.assertUsable()
-    return this.withExecutable((executable) => {
-      const args = new Struct(ARGS.Executable_GetCompiledMemoryStats)
-      args.set('executable', executable)
-      this.runtime.api.call('Executable_GetCompiledMemoryStats', args)
-      return {
-        generatedCode: args.getNumber('generated_code_size_in_bytes'),
-        arguments: args.getNumber('argument_size_in_bytes'),
-        outputs: args.getNumber('output_size_in_bytes'),
-        aliased: args.getNumber('alias_size_in_bytes'),
-        temporaries: args.getNumber('temp_size_in_bytes'),
-        peak: args.getNumber('peak_memory_in_bytes'),
-      }
-    })
+    return withExecutable(this.runtime, this.handle.pointer, (executable) => memoryStats(this.runtime, executable))
+  }
+
+  /**
+   * The compiled program as bytes, which `PjrtClient.load` takes back: in the same plugin on the same kind of machine.
+   * They hold machine code.
+   */
+  serialize(): Uint8Array {
+    this.assertUsable()
+    return withExecutable(this.runtime, this.handle.pointer, (executable) => serialize(this.runtime, executable))
   }
 
   /** Frees the compiled program; safe while it runs. Harmless a second time. */
@@ -136,11 +180,12 @@ export class PjrtExecutable {
     throw new XlaError(`The program '${this.name}' ${reason}`, 'FAILED_PRECONDITION')
   }
 
-  private setInputs(inputs: readonly PjrtBuffer[]): void {
+  private setInputs(inputs: readonly PjrtBuffer[], device: number): void {
     const expected = this.inputs
     if (inputs.length !== expected.length) {
       throw new XlaError(`The program '${this.name}' takes ${expected.length} inputs, not ${inputs.length}`)
     }
+    const first = device * expected.length
     for (let i = 0; i < expected.length; i++) {
       const input = inputs[i]!
       const pointer = input.pointer
@@ -150,81 +195,61 @@ export class PjrtExecutable {
         throw new XlaError(`Input ${i} of '${this.name}' is ${given}; the program takes ${wanted}`)
       }
       if (!input.belongsTo(this.runtime)) throw new XlaError(`Input ${i} of '${this.name}' is of another client`)
-      this.inputPointers[i] = pointer
+      this.inputPointers[first + i] = pointer
     }
   }
 
   private setKept(kept: readonly number[] | undefined): void {
     const count = kept?.length ?? 0
     if (count > this.inputs.length) throw new XlaError('nonDonatable names more inputs than there are')
+    for (const index of kept ?? []) {
+      if (!(index >= 0 && index < this.inputs.length)) throw new XlaError(`nonDonatable: there is no input ${index}`)
+    }
     for (let i = 0; i < count; i++) {
       const index = kept![i]!
-      if (!(index >= 0 && index < this.inputs.length)) throw new XlaError(`nonDonatable: there is no input ${index}`)
       this.keptIndices[i] = BigInt(index)
+      if (this.donation[index] === DONATED) this.donation[index] = KEPT
     }
     this.options.set('num_non_donatable_input_indices', BigInt(count))
   }
 
   /** A buffer given twice cannot be donated: the other use would read memory that is being overwritten. */
-  private checkDonations(inputs: readonly PjrtBuffer[], kept: readonly number[] | undefined): void {
-    const donated = new Map<PjrtBuffer, number>()
-    for (const index of this.donatedInputs) if (!kept?.includes(index)) donated.set(inputs[index]!, index)
+  private checkDonations(inputs: readonly PjrtBuffer[]): void {
+    const mark = ++lastMark
+    for (const index of this.donatedInputs) {
+      if (this.donation[index] !== DONATED) continue
+      inputs[index]!.donationMark = mark
+      inputs[index]!.donationIndex = index
+    }
     for (let i = 0; i < inputs.length; i++) {
-      const index = donated.get(inputs[i]!)
-      if (index !== undefined && index !== i) {
-        throw new XlaError(`Inputs ${i} and ${index} of '${this.name}' are one buffer, and input ${index} is donated`)
+      const { donationMark, donationIndex } = inputs[i]!
+      if (donationMark === mark && donationIndex !== i) {
+        throw new XlaError(
+          `Inputs ${i} and ${donationIndex} of '${this.name}' are one buffer, and input ${donationIndex} is donated`,
+        )
       }
     }
   }
 
-  private withExecutable<T>(use: (executable: bigint) => T): T {
-    const { api } = this.runtime
-    const args = new Struct(ARGS.LoadedExecutable_GetExecutable)
-    args.set('loaded_executable', this.handle.pointer)
-    api.call('LoadedExecutable_GetExecutable', args)
-    const executable = args.get('executable')
-    try {
-      return use(executable)
-    } finally {
-      const destroy = new Struct(ARGS.Executable_Destroy)
-      destroy.set('executable', executable)
-      api.call('Executable_Destroy', destroy)
-    }
-  }
-}
-
-function executableName({ api }: Runtime, executable: bigint): string {
-  const args = new Struct(ARGS.Executable_Name)
-  args.set('executable', executable)
-  api.call('Executable_Name', args)
-  return readString(args.get('executable_name'), args.get('executable_name_size'))
-}
-
-/** Compares what the caller expects of the program with what XLA says it returns: results are typed by the former. */
-function checkOutputs({ api }: Runtime, executable: bigint, expected: readonly TensorSpec[]): void {
-  const types = new Struct(ARGS.Executable_OutputElementTypes)
-  types.set('executable', executable)
-  api.call('Executable_OutputElementTypes', types)
-  const count = types.getNumber('num_output_types')
-  if (count !== expected.length) throw new XlaError(`The program returns ${count} results, not ${expected.length}`)
-  const codes = new Int32Array(copyBytes(types.get('output_types'), 4 * count))
-  const dimensions = new Struct(ARGS.Executable_OutputDimensions)
-  dimensions.set('executable', executable)
-  api.call('Executable_OutputDimensions', dimensions)
-  const ranks = new BigUint64Array(copyBytes(dimensions.get('dim_sizes'), 8 * count))
-  const total = ranks.reduce((sum, rank) => sum + Number(rank), 0)
-  const dims = new BigInt64Array(copyBytes(dimensions.get('dims'), 8 * total))
-  let next = 0
-  for (let i = 0; i < count; i++) {
-    const shape = [...dims.subarray(next, next + Number(ranks[i]))].map(Number)
-    next += shape.length
-    const type = elementTypeFromCode(codes[i]!)
-    if (!type) throw new XlaError(`Result ${i} of the program has a type that cannot be read (${codes[i]})`)
-    const actual = { type, dims: shape }
-    if (!sameSpec(actual, expected[i]!)) {
-      throw new XlaError(
-        `Result ${i} of the program is ${specToString(actual)}, not ${specToString(expected[i]!)} as declared`,
+  private takeResults(device: number): PjrtBuffer[] {
+    const { length } = this.outputs
+    const first = device * length
+    const results: PjrtBuffer[] = new Array(length)
+    for (let i = 0; i < length; i++) {
+      results[i] = new PjrtBuffer(
+        this.runtime,
+        this.outputPointers[first + i]!,
+        this.outputs[i]!,
+        this.outputBytes[i]!,
+        device,
       )
     }
+    return results
   }
 }
+
+const DONATED = 1
+const KEPT = 2
+
+/** Tells the donations of one execution from those of every other, so that nothing has to be cleared between them. */
+let lastMark = 0

@@ -15,6 +15,7 @@ export class HandleOwner {
   private readonly handles = new Set<NativeHandle>()
   private readonly destroyArgs: Record<Destroyer, Struct>
   private readonly api: PjrtApi
+  private liveBytes = 0
 
   constructor(api: PjrtApi) {
     this.api = api
@@ -29,10 +30,16 @@ export class HandleOwner {
     return this.handles.size
   }
 
+  /** Device memory of the objects not yet freed, as far as they said what they take. */
+  get bytes(): number {
+    return this.liveBytes
+  }
+
   /** Takes charge of an object; it is freed when `wrapper` is garbage-collected, if nobody frees it before. */
-  adopt(pointer: bigint, destroyer: Destroyer, wrapper: object): NativeHandle {
-    const handle = new NativeHandle(this, pointer, destroyer)
+  adopt(pointer: bigint, destroyer: Destroyer, wrapper: object, bytes = 0): NativeHandle {
+    const handle = new NativeHandle(this, pointer, destroyer, bytes)
     this.handles.add(handle)
+    this.liveBytes += bytes
     leaked.register(wrapper, handle, handle)
     return handle
   }
@@ -43,6 +50,7 @@ export class HandleOwner {
     if (pointer === 0n) return
     handle.pointer = 0n
     this.handles.delete(handle)
+    this.liveBytes -= handle.bytes
     leaked.unregister(handle)
     const args = this.destroyArgs[handle.destroyer]
     args.set(DESTROYERS[handle.destroyer], pointer)
@@ -59,11 +67,13 @@ export class NativeHandle {
   readonly owner: HandleOwner
   pointer: bigint
   readonly destroyer: Destroyer
+  readonly bytes: number
 
-  constructor(owner: HandleOwner, pointer: bigint, destroyer: Destroyer) {
+  constructor(owner: HandleOwner, pointer: bigint, destroyer: Destroyer, bytes: number) {
     this.owner = owner
     this.pointer = pointer
     this.destroyer = destroyer
+    this.bytes = bytes
   }
 }
 

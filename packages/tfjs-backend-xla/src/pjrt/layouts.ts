@@ -23,6 +23,7 @@ export const SLOTS = {
   Error_Message: 1,
   Error_GetCode: 2,
   Plugin_Initialize: 3,
+  Plugin_Attributes: 4,
   Event_Destroy: 5,
   Event_IsReady: 6,
   Event_Await: 8,
@@ -30,6 +31,8 @@ export const SLOTS = {
   Client_Destroy: 11,
   Client_PlatformName: 12,
   Client_PlatformVersion: 14,
+  Client_ProcessIndex: 13,
+  Client_Devices: 15,
   Client_AddressableDevices: 16,
   Client_Compile: 20,
   Client_BufferFromHostBuffer: 22,
@@ -44,10 +47,13 @@ export const SLOTS = {
   LoadedExecutable_GetExecutable: 51,
   LoadedExecutable_Execute: 55,
   Buffer_Destroy: 58,
+  Buffer_CopyToDevice: 69,
   Buffer_ToHostBuffer: 70,
   Buffer_ReadyEvent: 72,
   Device_GetDescription: 29,
+  DeviceDescription_Id: 23,
   DeviceDescription_Kind: 26,
+  Device_MemoryStats: 34,
 } as const
 
 /** A function of the API, by its name without the `PJRT_` prefix. */
@@ -59,6 +65,7 @@ export const ARGS = {
   Error_Message: layout(40, { error: 16, message: 24, message_size: 32 }),
   Error_GetCode: layout(28, { error: 16, code: 24 }),
   Plugin_Initialize: layout(16, {}),
+  Plugin_Attributes: layout(32, { attributes: 16, num_attributes: 24 }),
   Event_Destroy: layout(24, { event: 16 }),
   Event_IsReady: layout(25, { event: 16, is_ready: 24 }),
   Event_Await: layout(24, { event: 16 }),
@@ -76,6 +83,8 @@ export const ARGS = {
   Client_Destroy: layout(24, { client: 16 }),
   Client_PlatformName: layout(40, { client: 16, platform_name: 24, platform_name_size: 32 }),
   Client_PlatformVersion: layout(40, { client: 16, platform_version: 24, platform_version_size: 32 }),
+  Client_ProcessIndex: layout(28, { client: 16, process_index: 24 }),
+  Client_Devices: layout(40, { client: 16, devices: 24, num_devices: 32 }),
   Client_AddressableDevices: layout(40, { client: 16, addressable_devices: 24, num_addressable_devices: 32 }),
   Client_Compile: layout(56, {
     client: 16,
@@ -150,14 +159,44 @@ export const ARGS = {
     execute_device: 72,
   }),
   Buffer_Destroy: layout(24, { buffer: 16 }),
+  Buffer_CopyToDevice: layout(40, { buffer: 16, dst_device: 24, dst_buffer: 32 }),
   Buffer_ToHostBuffer: layout(56, { src: 16, host_layout: 24, dst: 32, dst_size: 40, event: 48 }),
   Buffer_ReadyEvent: layout(32, { buffer: 16, event: 24 }),
   Device_GetDescription: layout(32, { device: 16, device_description: 24 }),
+  DeviceDescription_Id: layout(28, { device_description: 16, id: 24 }),
+  Device_MemoryStats: layout(201, { device: 16, bytes_in_use: 24, bytes_limit: 80, bytes_limit_is_set: 88 }),
   DeviceDescription_Kind: layout(40, { device_description: 16, device_kind: 24, device_kind_size: 32 }),
 } as const
 
 /** Structs that others point to. */
 export const STRUCTS = {
+  KeyValueGetCallback: layout(80, {
+    key: 16,
+    key_size: 24,
+    timeout_in_ms: 32,
+    callback_error: 40,
+    user_arg: 48,
+    value: 56,
+    value_size: 64,
+    value_deleter_callback: 72,
+  }),
+  KeyValuePutCallback: layout(64, {
+    key: 16,
+    key_size: 24,
+    value: 32,
+    value_size: 40,
+    callback_error: 48,
+    user_arg: 56,
+  }),
+  KeyValueTryGetCallback: layout(72, {
+    key: 16,
+    key_size: 24,
+    callback_error: 32,
+    user_arg: 40,
+    value: 48,
+    value_size: 56,
+    value_deleter_callback: 64,
+  }),
   NamedValue: layout(56, { name: 16, name_size: 24, type: 32, value: 40, value_size: 48 }),
   Program: layout(48, { code: 16, code_size: 24, format: 32, format_size: 40 }),
   ExecuteOptions: layout(144, {

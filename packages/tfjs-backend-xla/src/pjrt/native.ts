@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import process from 'node:process'
 import type { default as Koffi, LibraryHandle } from 'koffi'
-import { XlaError } from './errors'
+import { failure, XlaError } from './errors'
 import type { StructLayout } from './layouts'
 
 /** Deep recursion inside XLA's compiler overflows koffi's default 128 KiB: a chain of 2,000 ops crashes the process. */
@@ -57,7 +57,8 @@ export function loadPinned(path: string): LibraryHandle {
     const dlopen = self.func('dlopen', 'void *', ['str', 'int'])
     const dlerror = self.func('dlerror', 'str', [])
     if (!dlopen(path, RTLD_NOW | RTLD_NODELETE)) {
-      throw new XlaError(`Cannot load the PJRT plugin ${path}: ${dlerror() ?? 'unknown reason'}`, 'UNAVAILABLE')
+      const reason = `Cannot load the PJRT plugin ${path}: ${dlerror() ?? 'unknown reason'}`
+      throw failure(reason, 'UNAVAILABLE', { pluginPath: path })
     }
   }
   try {
@@ -89,6 +90,19 @@ export function tuneAllocator(): void {
     mallopt(M_TRIM_THRESHOLD, 0x7fffffff)
   } catch {
     // musl has no mallopt; its own behaviour is what there is.
+  }
+}
+
+/**
+ * Gives free memory of the C allocator back to the system: compiling a large program leaves hundreds of megabytes in pieces
+ * that are too small for the tensors that come next.
+ */
+export function trimAllocator(): void {
+  if (process.platform !== 'linux' || process.env.BABBLE_MALLOC === 'system') return
+  try {
+    loadKoffi().load(null).func('malloc_trim', 'int', ['size_t'])(0)
+  } catch {
+    // Not glibc.
   }
 }
 
