@@ -1,8 +1,11 @@
+import type { Block } from './block'
 import { printType, type TensorType } from './types'
 
+export { reachable } from './reachable'
+
 /**
- * One operation of a recorded program. `attributes` and `region` are StableHLO text in MLIR's generic form. An op with
- * several results is read through nodes of op `result`, one per index.
+ * One operation of a recorded program. `attributes` is StableHLO text in MLIR's generic form. An op with several results is
+ * read through nodes of op `result`, one per index.
  */
 export interface Node {
   readonly id: number
@@ -11,9 +14,14 @@ export interface Node {
   readonly inputs: readonly Node[]
   readonly type: TensorType
   /** Types of all results, where there are several; `type` is then the first. */
-  readonly results?: readonly TensorType[]
+  readonly results?: readonly TensorType[] | undefined
   readonly attributes: string
+  /** The region of a small reducer, as text. */
   readonly region: string
+  /** The regions of an op with programs inside (`while`, `case`). */
+  readonly regions?: readonly Block[] | undefined
+  /** What recorded the op first: the TensorFlow.js kernel, after the jit functions and loops around it (`step/scan/MatMul`). */
+  readonly origin?: string | undefined
   /** For op `parameter`: what the recorder binds to it when the program runs. */
   readonly source?: unknown
 }
@@ -23,6 +31,7 @@ export interface NodeFields {
   readonly results?: readonly TensorType[]
   readonly attributes?: string
   readonly region?: string
+  readonly regions?: readonly Block[]
 }
 
 /**
@@ -34,19 +43,24 @@ export class Graph {
   readonly #parameters = new Map<unknown, Node>()
   #nextId = 0
 
-  /** @param depth How many loop bodies enclose this program; keeps the names of nested regions apart. */
-  constructor(readonly depth = 0) {}
+  /**
+   * Names what is recording, for diagnosis: the origin of nodes made from now on.
+   *
+   * @param origin Where the graph itself belongs: the names of the function and the loops around it.
+   */
+  constructor(public origin?: string) {}
 
   get size(): number {
     return this.#nextId
   }
 
   node(op: string, inputs: readonly Node[], fields: NodeFields): Node {
-    const { type, results, attributes = '', region = '' } = fields
+    const { type, results, attributes = '', region = '', regions } = fields
     for (const input of inputs) {
       if (input.graph !== this) throw new Error(`internal: an input of ${op} belongs to another program.`)
     }
-    const key = `${op}|${inputs.map((input) => input.id).join()}|${printType(type)}|${attributes}|${region}`
+    const blocks = regions ? `|${regions.map(({ signature }) => signature).join()}` : ''
+    const key = `${op}|${inputs.map((input) => input.id).join()}|${printType(type)}|${attributes}|${region}${blocks}`
     const known = this.#interned.get(key)
     if (known) return known
     const node: Node = {
@@ -55,9 +69,11 @@ export class Graph {
       op,
       inputs,
       type,
-      ...(results && { results }),
+      results,
       attributes,
       region,
+      regions,
+      origin: this.origin,
     }
     this.#interned.set(key, node)
     return node
@@ -92,15 +108,13 @@ export class Graph {
   }
 }
 
-/** All nodes that `outputs` need, inputs before users. */
-export const reachable = (outputs: readonly Node[]): Node[] => {
-  const seen = new Set<Node>()
-  const stack = [...outputs]
-  while (stack.length > 0) {
-    const node = stack.pop()!
-    if (seen.has(node)) continue
-    seen.add(node)
-    for (const input of node.inputs) if (!seen.has(input)) stack.push(input)
+/** Runs `record` with `name` added to the origin of the nodes that it makes. */
+export const withOrigin = <T>(graph: Graph, name: string, record: () => T): T => {
+  const before = graph.origin
+  graph.origin = before ? `${before}/${name}` : name
+  try {
+    return record()
+  } finally {
+    graph.origin = before
   }
-  return [...seen].sort((a, b) => a.id - b.id)
 }

@@ -1,7 +1,7 @@
+import { type Block, makeBlock } from './block'
 import { type ConvolutionOptions, convolutionAttributes, convolutionShape } from './convolution'
-import { Graph, type Node, reachable } from './graph'
+import { Graph, type Node } from './graph'
 import { formatScalar, formatValues } from './literals'
-import { printBody } from './print'
 import { type ElementType, isInteger, printType, sameShape, sizeOf, type TensorType } from './types'
 
 export type BinaryOp =
@@ -381,25 +381,62 @@ export class Hlo {
     condition: (h: Hlo, values: Node[]) => Node,
     body: (h: Hlo, values: Node[]) => Node[],
   ): Node[] {
-    const types = initial.map((node) => node.type)
-    const block = (build: (h: Hlo, values: Node[]) => Node[], label: string): string => {
-      const inner = new Hlo(new Graph(this.graph.depth + 1))
-      const prefix = `${label}${inner.graph.depth}_`
-      const names = new Map<Node, string>()
-      const values = types.map((type, i) => {
-        const node = inner.graph.parameter({}, type)
-        names.set(node, `%${prefix}arg${i}`)
-        return node
-      })
-      const outputs = build(inner, values)
-      const lines = printBody(reachable(outputs), names, prefix, '      ')
-      const args = types.map((type, i) => `%${prefix}arg${i}: ${printType(type)}`).join(', ')
-      const results = outputs.map((node) => printType(node.type)).join(', ')
-      return `{\n    ^bb0(${args}):\n${lines.join('\n')}\n      "stablehlo.return"(${outputs.map((node) => names.get(node)).join(', ')}) : (${results}) -> ()\n    }`
+    const block = (build: (h: Hlo, values: Node[]) => Node[]): Block => {
+      const inner = new Hlo(new Graph(this.graph.origin))
+      const values = initial.map(({ type }) => inner.graph.parameter({}, type))
+      return makeBlock(values, build(inner, values))
     }
-    const region = `(${block((h, values) => [condition(h, values)], 'c')}, ${block(body, 'b')})`
-    const loop = this.graph.node('stablehlo.while', initial, { type: types[0]!, results: types, region })
-    return types.map((_, i) => this.graph.result(loop, i))
+    return this.loop(
+      initial,
+      block((h, values) => [condition(h, values)]),
+      block(body),
+    )
+  }
+
+  /** {@link whileLoop} of blocks that have been recorded before. */
+  loop(initial: readonly Node[], condition: Block, body: Block): Node[] {
+    const types = initial.map((node) => node.type)
+    for (const [label, given] of [
+      ['the condition takes', condition.parameters],
+      ['the body takes', body.parameters],
+      ['the body returns', body.outputs],
+    ] as const) {
+      const actual = given.map(({ type }) => printType(type)).join(', ')
+      const expected = types.map(printType).join(', ')
+      if (actual !== expected) throw new Error(`while: ${label} (${actual}) where the loop's values are (${expected}).`)
+    }
+    return this.several('stablehlo.while', initial, types, [condition, body])
+  }
+
+  /** Runs the branch that the i32 scalar `index` names (the last one if there is none such) on `operands`. */
+  branch(index: Node, operands: readonly Node[], branches: readonly Block[]): Node[] {
+    const types = branches[0]!.outputs.map((node) => node.type)
+    const expected = types.map(printType).join(', ')
+    for (const { outputs } of branches) {
+      const actual = outputs.map(({ type }) => printType(type)).join(', ')
+      if (actual !== expected) throw new Error(`case: one branch returns (${expected}), another (${actual}).`)
+    }
+    return this.several('stablehlo.case', [index, ...operands], types, branches)
+  }
+
+  /** The same values, which the compiler may not trace back through and none of which it computes before all are known. */
+  barrier(values: readonly Node[]): Node[] {
+    return this.several(
+      'stablehlo.optimization_barrier',
+      values,
+      values.map((node) => node.type),
+    )
+  }
+
+  private several(
+    op: string,
+    inputs: readonly Node[],
+    results: readonly TensorType[],
+    regions?: readonly Block[],
+  ): Node[] {
+    if (results.length === 0) return []
+    const node = this.graph.node(op, inputs, { type: results[0]!, results, ...(regions && { regions }) })
+    return results.map((_, i) => this.graph.result(node, i))
   }
 }
 

@@ -1,4 +1,7 @@
-import { type Node, reachable } from './graph'
+import type { Partitioning, Placement } from '../pjrt/index'
+import type { Block } from './block'
+import type { Node } from './graph'
+import { reachable } from './reachable'
 import { printType } from './types'
 
 export interface Program {
@@ -14,34 +17,70 @@ export interface PrintOptions {
   /** Argument index -> output index whose result may take over the argument's memory. */
   readonly donated?: ReadonlyMap<number, number>
   readonly name?: string
+  /** Split the program over several devices: how arguments and results lie on them. */
+  readonly partitioning?: Partitioning | undefined
 }
 
-/** Prints the body of a block: one line an operation, values named `%<prefix><n>`. */
-export const printBody = (
-  nodes: readonly Node[],
-  names: Map<Node, string>,
-  prefix: string,
-  indent: string,
-): string[] => {
-  const lines: string[] = []
-  let next = 0
-  for (const node of nodes) {
-    if (names.has(node)) continue
-    if (node.op === 'result') {
-      names.set(node, `${names.get(node.inputs[0]!)}#${node.attributes}`)
-      continue
+/** The attribute (of the Shardy dialect) that says how a value lies on the devices. */
+const sharding = (placement: Placement, { type }: Node): string => {
+  const axes = type.shape.map((_, axis) => (placement === 'sharded' && axis === 0 ? '{"batch"}' : '{}'))
+  return `sdy.sharding = #sdy.sharding<@devices, [${axes.join(', ')}]>`
+}
+
+const braced = (attributes: readonly string[]): string => (attributes.length > 0 ? ` {${attributes.join(', ')}}` : '')
+
+/** Prints operations one a line. Values are numbered through the whole program, so that no region hides a name of another. */
+class Printer {
+  readonly lines: string[] = []
+  #next = 0
+
+  body(nodes: readonly Node[], names: Map<Node, string>, indent: string): void {
+    for (const node of nodes) {
+      if (names.has(node)) continue
+      if (node.op === 'result') {
+        names.set(node, `${names.get(node.inputs[0]!)}#${node.attributes}`)
+        continue
+      }
+      const name = `%${this.#next++}`
+      names.set(node, name)
+      // The branches of a case have no parameters of their own: they name the values around them.
+      const inputs = node.op === 'stablehlo.case' ? node.inputs.slice(0, 1) : node.inputs
+      const operands = inputs.map((input) => names.get(input)).join(', ')
+      const attributes = node.attributes === '' ? '' : ` <{${node.attributes}}>`
+      const from = inputs.map((input) => printType(input.type)).join(', ')
+      const to = node.results ? `(${node.results.map(printType).join(', ')})` : printType(node.type)
+      const bound = node.results ? `${name}:${node.results.length}` : name
+      const head = `${indent}${bound} = "${node.op}"(${operands})${attributes}`
+      const tail = ` : (${from}) -> ${to}`
+      if (!node.regions) {
+        this.lines.push(`${head}${node.region === '' ? '' : ` ${node.region}`}${tail}`)
+        continue
+      }
+      this.lines.push(`${head} ({`)
+      node.regions.forEach((block, i) => {
+        if (i > 0) this.lines.push(`${indent}}, {`)
+        const captured =
+          node.op === 'stablehlo.case' ? node.inputs.slice(1).map((input) => names.get(input)!) : undefined
+        this.#block(block, captured, `${indent}  `)
+      })
+      this.lines.push(`${indent}})${tail}`)
     }
-    const name = `%${prefix}${next++}`
-    names.set(node, name)
-    const operands = node.inputs.map((input) => names.get(input)).join(', ')
-    const attributes = node.attributes === '' ? '' : ` <{${node.attributes}}>`
-    const region = node.region === '' ? '' : ` ${node.region}`
-    const from = node.inputs.map((input) => printType(input.type)).join(', ')
-    const to = node.results ? `(${node.results.map(printType).join(', ')})` : printType(node.type)
-    const bound = node.results ? `${name}:${node.results.length}` : name
-    lines.push(`${indent}${bound} = "${node.op}"(${operands})${attributes}${region} : (${from}) -> ${to}`)
   }
-  return lines
+
+  #block({ parameters, outputs }: Block, captured: readonly string[] | undefined, indent: string): void {
+    const names = new Map<Node, string>()
+    const declared = parameters.map((node, i) => {
+      const name = captured ? captured[i]! : `%${this.#next++}`
+      names.set(node, name)
+      return `${name}: ${printType(node.type)}`
+    })
+    if (!captured) this.lines.push(`${indent}^bb0(${declared.join(', ')}):`)
+    this.body(reachable(outputs), names, indent)
+    const types = outputs.map((node) => printType(node.type)).join(', ')
+    this.lines.push(
+      `${indent}"stablehlo.return"(${outputs.map((node) => names.get(node)).join(', ')}) : (${types}) -> ()`,
+    )
+  }
 }
 
 /** Prints the program that computes `outputs` as a StableHLO module with one public function `main`. */
@@ -55,20 +94,29 @@ export const printProgram = (outputs: readonly Node[], options: PrintOptions = {
       parameters.push(node)
     }
   }
+  const { partitioning } = options
   const names = new Map<Node, string>()
   const args = parameters.map((node, i) => {
     names.set(node, `%arg${i}`)
     const target = options.donated?.get(i)
-    const alias = target === undefined ? '' : ` {tf.aliasing_output = ${target} : i32}`
-    return `%arg${i}: ${printType(node.type)}${alias}`
+    const attributes = target === undefined ? [] : [`tf.aliasing_output = ${target} : i32`]
+    if (partitioning) attributes.push(sharding(partitioning.inputs[i] ?? 'replicated', node))
+    return `%arg${i}: ${printType(node.type)}${braced(attributes)}`
   })
-  const body = printBody(nodes, names, '', '    ')
+  const printer = new Printer()
+  printer.body(nodes, names, '    ')
   const types = outputs.map((node) => printType(node.type)).join(', ')
+  const results = outputs.map((node, i) => {
+    const placement = partitioning && sharding(partitioning.outputs[i] ?? 'replicated', node)
+    return `${printType(node.type)}${braced(placement ? [placement] : [])}`
+  })
+  const mesh = partitioning ? [`  sdy.mesh @devices = <["batch"=${partitioning.devices}]>`] : []
   const name = (options.name ?? 'program').replace(/[^A-Za-z0-9_]/g, '_')
   const text = [
     `module @${name} {`,
-    `  func.func public @main(${args.join(', ')}) -> (${types}) {`,
-    ...body,
+    ...mesh,
+    `  func.func public @main(${args.join(', ')}) -> (${results.join(', ')}) {`,
+    ...printer.lines,
     `    "func.return"(${outputs.map((node) => names.get(node)).join(', ')}) : (${types}) -> ()`,
     '  }',
     '}',

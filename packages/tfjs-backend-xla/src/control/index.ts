@@ -1,0 +1,5 @@
+export { checkpoint } from './checkpoint'
+export { cond } from './cond'
+export { type ScanOptions, scan } from './scan'
+export { StructureError } from './structure'
+export { type WhileLoopOptions, whileLoop } from './while-loop'

@@ -1,0 +1,2 @@
+export { HostReadError, TooManyTracesError } from './errors'
+export { assertMaxTraces, type JitFunction, type JitOptions, jit } from './jit'

@@ -1,0 +1,55 @@
+import { engine, type Tensor } from '@tensorflow/tfjs-core'
+import type { XlaBackend } from '../backend'
+import { printProgram } from '../graph/print'
+import { unflatten } from '../nest'
+import { inPrecision } from '../precision/index'
+import { execute } from './partition'
+import type { Compiled, Recording } from './program'
+
+/** The StableHLO of a recording. */
+export const print = ({ name, outputs, parameters, donated, partitioning, precision }: Recording): string =>
+  printProgram(inPrecision(outputs, precision), { parameters, donated, name, partitioning }).text
+
+export const compile = (backend: XlaBackend, recording: Recording): Compiled => {
+  const text = print(recording)
+  const executable = backend.compile(
+    text,
+    recording.outputs.map((node) => node.type),
+    recording.partitioning,
+  )
+  return { ...recording, text, executable }
+}
+
+/** Runs a program on `args` and the present values of its variables, which it then updates. */
+export const run = (backend: XlaBackend, compiled: Compiled, args: readonly Tensor[]): unknown => {
+  const storages = compiled.inputs.map((source) => {
+    if ('argument' in source) return backend.storageOf(args[source.argument]!)
+    return 'variable' in source ? backend.storageOf(source.variable) : source.storage
+  })
+  const nonDonatable = compiled.assigned
+    .filter(
+      ({ variable, input }) =>
+        input !== undefined &&
+        (backend.refCount(variable.dataId) > 1 || storages[input]!.owners > 1 || storages[input]!.pendingReads),
+    )
+    .map(({ input }) => input!)
+  const results = execute(compiled, storages, backend.client, nonDonatable)
+  for (const { variable, output } of compiled.assigned) {
+    const storage = results[output]!
+    if (backend.refCount(variable.dataId) === 1) {
+      backend.replaceStorage(variable.dataId, storage)
+    } else {
+      const value = engine().makeTensorFromTensorInfo(backend.makeStored(storage))
+      variable.assign(value)
+      value.dispose()
+    }
+  }
+  const outputs = compiled.results.map((_, i) => engine().makeTensorFromTensorInfo(backend.makeStored(results[i]!)))
+  return unflatten(compiled.structure, outputs)
+}
+
+/** Frees what a program holds. */
+export const release = (backend: XlaBackend, program: Recording | Compiled): void => {
+  for (const source of program.inputs) if ('storage' in source) backend.disown(source.storage)
+  if ('text' in program) backend.discard(program.text)
+}
