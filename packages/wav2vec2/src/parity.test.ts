@@ -1,4 +1,6 @@
 // Hidden states, losses and gradients against Hugging Face Transformers 5.23 on PyTorch 2.13: see the READMEs in ../fixtures.
+
+import type { Precision } from '@babble/core'
 import { compile, type ForwardContext, type Module, Rng } from '@babble/core'
 import { enginesUnderTest, useEngine } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
@@ -47,9 +49,10 @@ const train = <Inputs extends object, Output extends { readonly loss?: tf.Scalar
   },
   inputs: Inputs,
   pick: (output: Output) => Tensors,
+  precision: Precision = 'float32',
 ): Tensors => {
   const parameters = model.namedParameters()
-  const program = compile((given: Inputs, key: tf.Tensor1D) => {
+  const step = (given: Inputs, key: tf.Tensor1D) => {
     let tensors: Tensors = {}
     const { grads } = tf.variableGrads(() => {
       const output = model.forward(given, { training: true, rng: new Rng(key) }, { outputHiddenStates: true })
@@ -58,7 +61,8 @@ const train = <Inputs extends object, Output extends { readonly loss?: tf.Scalar
     }, [...parameters.values()])
     const gradients = [...parameters].map(([name, variable]) => [`grad.${name}`, grads[variable.name]!] as const)
     return { ...tensors, ...Object.fromEntries(gradients) }
-  })
+  }
+  const program = compile(step, { precision })
   return program(inputs, tf.tensor1d([0, 0], 'int32'))
 }
 
@@ -196,4 +200,75 @@ describe.each(enginesUnderTest())('on %s', (engine) => {
       for (const key of names) fixture.compare(key, training[key]!)
     })
   })
+})
+
+describe.runIf(enginesUnderTest().includes('xla'))('with products in bfloat16', () => {
+  beforeAll(() => useEngine('xla'))
+
+  /** Cosine of the angle between two tensors. */
+  const cosine = (actual: ArrayLike<number>, expected: ArrayLike<number>): number => {
+    let [product, a, b] = [0, 0, 0]
+    for (let i = 0; i < expected.length; i++) {
+      product += actual[i]! * expected[i]!
+      a += actual[i]! ** 2
+      b += expected[i]! ** 2
+    }
+    return product / Math.sqrt(a * b)
+  }
+
+  const compareAll = (fixture: Fixture, prefix: string, actual: Tensors, losses: readonly string[]): void => {
+    for (const name of losses) {
+      const expected = fixture.values(`${prefix}${name}`).data[0]!
+      const given = actual[name]!.dataSync()[0]!
+      expect(Math.abs(given - expected) / Math.abs(expected), name).toBeLessThan(0.02)
+      // Were it computed in float32, the numbers would be nearly the same.
+      if (name === 'loss') expect(Math.abs(given - expected) / Math.abs(expected)).toBeGreaterThan(1e-6)
+    }
+    const gradients = fixture.names('grad.').filter((name) => !/k_proj\.bias$/.test(name))
+    const flat = (values: (name: string) => ArrayLike<number>) =>
+      gradients.flatMap((name) => [...Array.from(values(name))])
+    const angle = cosine(
+      flat((name) => actual[name]!.dataSync()),
+      flat((name) => fixture.values(name).data),
+    )
+    expect(angle).toBeGreaterThan(0.999)
+  }
+
+  it.each(['wav2vec2-pretrain', 'wav2vec2-pretrain-large'])(
+    'pre-training has the reference losses within 2 percent, and the direction of its gradient (%s)',
+    async (name) => {
+      const fixture = await Fixture.open(name)
+      const model = await Wav2Vec2ForPreTraining.fromPretrained(fixture.directory)
+      const inputs = {
+        inputValues: fixture.input('input_values'),
+        attentionMask: fixture.input('attention_mask'),
+        maskTimeIndices: fixture.input('mask_time_indices'),
+        sampledNegativeIndices: fixture.input('sampled_negative_indices'),
+        gumbelNoise: fixture.input('gumbel_noise'),
+        gumbelTemperature: fixture.input('gumbel_temperature') as tf.Scalar,
+      }
+      const actual = train(model, inputs, pretrainingTensors, 'bf16')
+      compareAll(fixture, 'train.', actual, ['loss', 'contrastive_loss', 'diversity_loss'])
+      model.dispose()
+    },
+    hookTimeout,
+  )
+
+  it.each(['wav2vec2-ctc', 'wav2vec2-ctc-large-sum'])(
+    'fine-tuning has the reference loss within 2 percent, and the direction of its gradient (%s)',
+    async (name) => {
+      const fixture = await Fixture.open(name)
+      const model = await Wav2Vec2ForCTC.fromPretrained(fixture.directory)
+      const inputs = {
+        inputValues: fixture.input('input_values'),
+        attentionMask: fixture.input('attention_mask'),
+        labels: fixture.input('labels'),
+        maskTimeIndices: fixture.input('mask_time_indices'),
+        maskFeatureIndices: fixture.input('mask_feature_indices'),
+      }
+      compareAll(fixture, '', train(model, inputs, ctcTensors, 'bf16'), ['loss'])
+      model.dispose()
+    },
+    hookTimeout,
+  )
 })

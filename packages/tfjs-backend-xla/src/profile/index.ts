@@ -1,0 +1,1 @@
+export { formatProfile, type ProfileRow, type ProgramProfile, profileProgram } from './profile'
