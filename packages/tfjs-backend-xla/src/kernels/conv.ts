@@ -1,9 +1,21 @@
 import { backend_util } from '@tensorflow/tfjs-core'
 import type { Node } from '../graph/graph'
 import type { Hlo } from '../graph/hlo'
+import { sameShape } from '../graph/types'
+import { type ActivationAttributes, activate } from './activation'
 import { defineXlaKernel } from './define'
+import {
+  activationAxes,
+  filterGradientPadding,
+  forwardPadding,
+  inputGradientPadding,
+  type WindowAxis,
+  windowAxes,
+} from './windows'
 
-interface ConvAttributes {
+type Info = backend_util.Conv2DInfo | backend_util.Conv3DInfo
+
+interface Conv2dAttributes {
   readonly strides: number | [number, number]
   readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
   readonly dataFormat: 'NHWC' | 'NCHW'
@@ -13,11 +25,15 @@ interface ConvAttributes {
   readonly filterShape?: [number, number, number, number]
 }
 
-const conv2dInfo = (
-  input: readonly number[],
-  filter: readonly number[],
-  attrs: ConvAttributes,
-): backend_util.Conv2DInfo =>
+interface Conv3dAttributes {
+  readonly strides: number | [number, number, number]
+  readonly pad: 'valid' | 'same'
+  readonly dilations?: number | [number, number, number]
+  readonly inputShape?: [number, number, number, number, number]
+  readonly filterShape?: [number, number, number, number, number]
+}
+
+const conv2dInfo = (input: readonly number[], filter: readonly number[], attrs: Conv2dAttributes): Info =>
   backend_util.computeConv2DInfo(
     input as [number, number, number, number],
     filter as [number, number, number, number],
@@ -29,87 +45,98 @@ const conv2dInfo = (
     backend_util.convertConv2DDataFormat(attrs.dataFormat ?? 'NHWC'),
   )
 
-const imageAxes = (info: backend_util.Conv2DInfo) =>
-  info.dataFormat === 'channelsLast'
-    ? { batch: 0, feature: 3, spatial: [1, 2] }
-    : { batch: 0, feature: 1, spatial: [2, 3] }
+const conv3dInfo = (input: readonly number[], filter: readonly number[], attrs: Conv3dAttributes): Info =>
+  backend_util.computeConv3DInfo(
+    input as [number, number, number, number, number],
+    filter as [number, number, number, number, number],
+    attrs.strides,
+    attrs.dilations ?? 1,
+    attrs.pad,
+  )
 
-const forward = (h: Hlo, x: Node, filter: Node, info: backend_util.Conv2DInfo): Node => {
-  const axes = imageAxes(info)
-  const { top, bottom, left, right } = info.padInfo
+/** TensorFlow.js's kernels are [...space, input channels, output channels]. */
+const kernelSpace = (axes: readonly WindowAxis[]): number[] => [...axes.keys()]
+
+const forward = (h: Hlo, x: Node, filter: Node, info: Info): Node => {
+  const axes = windowAxes(info)
+  const layout = activationAxes(info)
   return h.convolution(x, filter, {
-    input: axes,
-    kernel: { batch: 2, feature: 3, spatial: [0, 1] },
-    output: axes,
-    strides: [info.strideHeight, info.strideWidth],
-    padding: [
-      [top, bottom],
-      [left, right],
-    ],
-    kernelDilation: [info.dilationHeight, info.dilationWidth],
+    input: layout,
+    kernel: { batch: axes.length, feature: axes.length + 1, spatial: kernelSpace(axes) },
+    output: layout,
+    strides: axes.map((axis) => axis.stride),
+    padding: axes.map(forwardPadding),
+    kernelDilation: axes.map((axis) => axis.dilation),
   })
 }
 
+/** The part of `dy` that the output has. A transposed convolution may be given more than its output's size asks for. */
+const fitted = (h: Hlo, dy: Node, info: Info): Node =>
+  h.slice(
+    dy,
+    dy.type.shape.map(() => 0),
+    dy.type.shape.map((n, i) => Math.min(n, info.outShape[i]!)),
+  )
+
 /** The input's gradient: `dy` spread by the stride, convolved with the flipped kernel, its channels swapped. */
-const inputGradient = (h: Hlo, dy: Node, filter: Node, info: backend_util.Conv2DInfo): Node => {
-  const axes = imageAxes(info)
-  const pads = (
-    size: number,
-    out: number,
-    kernel: number,
-    stride: number,
-    dilation: number,
-    low: number,
-  ): [number, number] => {
-    const span = (kernel - 1) * dilation
-    return [span - low, size + low - ((out - 1) * stride + 1)]
-  }
-  return h.convolution(dy, h.reverse(filter, [0, 1]), {
-    input: axes,
-    kernel: { batch: 3, feature: 2, spatial: [0, 1] },
-    output: axes,
-    strides: [1, 1],
-    inputDilation: [info.strideHeight, info.strideWidth],
-    kernelDilation: [info.dilationHeight, info.dilationWidth],
-    padding: [
-      pads(info.inHeight, info.outHeight, info.filterHeight, info.strideHeight, info.dilationHeight, info.padInfo.top),
-      pads(info.inWidth, info.outWidth, info.filterWidth, info.strideWidth, info.dilationWidth, info.padInfo.left),
-    ],
+const inputGradient = (h: Hlo, dy: Node, filter: Node, info: Info): Node => {
+  const axes = windowAxes(info)
+  const layout = activationAxes(info)
+  const spatial = kernelSpace(axes)
+  return h.convolution(fitted(h, dy, info), h.reverse(filter, spatial), {
+    input: layout,
+    kernel: { batch: axes.length + 1, feature: axes.length, spatial },
+    output: layout,
+    strides: axes.map(() => 1),
+    inputDilation: axes.map((axis) => axis.stride),
+    kernelDilation: axes.map((axis) => axis.dilation),
+    padding: axes.map(inputGradientPadding),
   })
 }
 
 /** The kernel's gradient: a convolution over the batch, with `dy` as the kernel. */
-const filterGradient = (h: Hlo, x: Node, dy: Node, info: backend_util.Conv2DInfo): Node => {
-  const axes = imageAxes(info)
-  const pads = (
-    size: number,
-    out: number,
-    kernel: number,
-    stride: number,
-    dilation: number,
-    low: number,
-  ): [number, number] => [low, (kernel - 1) * dilation + (out - 1) * stride + 1 - size - low]
+const filterGradient = (h: Hlo, x: Node, dy: Node, info: Info): Node => {
+  const axes = windowAxes(info)
+  const { batch, feature, spatial } = activationAxes(info)
   return h.convolution(x, dy, {
-    input: { batch: axes.feature, feature: axes.batch, spatial: axes.spatial },
-    kernel: { batch: axes.batch, feature: axes.feature, spatial: axes.spatial },
-    output: { batch: 2, feature: 3, spatial: [0, 1] },
-    strides: [info.dilationHeight, info.dilationWidth],
-    kernelDilation: [info.strideHeight, info.strideWidth],
-    padding: [
-      pads(info.inHeight, info.outHeight, info.filterHeight, info.strideHeight, info.dilationHeight, info.padInfo.top),
-      pads(info.inWidth, info.outWidth, info.filterWidth, info.strideWidth, info.dilationWidth, info.padInfo.left),
-    ],
+    input: { batch: feature, feature: batch, spatial },
+    kernel: { batch, feature, spatial },
+    output: { batch: axes.length, feature: axes.length + 1, spatial: kernelSpace(axes) },
+    strides: axes.map((axis) => axis.dilation),
+    kernelDilation: axes.map((axis) => axis.stride),
+    padding: axes.map(filterGradientPadding),
   })
 }
 
+/** A vector with one value a channel, shaped to broadcast over the activation; anything else as it is. */
+const perChannel = (h: Hlo, x: Node, info: Info): Node =>
+  info.dataFormat === 'channelsFirst' && x.type.shape.length === 1 && !sameShape(x.type.shape, [1])
+    ? h.reshape(x, [x.type.shape[0]!, ...windowAxes(info).map(() => 1)])
+    : x
+
 export const registerConv = (): void => {
-  defineXlaKernel<ConvAttributes>('Conv2D', ({ h, inputs, attrs }) =>
+  defineXlaKernel<Conv2dAttributes>('Conv2D', ({ h, inputs, attrs }) =>
     forward(h, inputs.x!, inputs.filter!, conv2dInfo(inputs.x!.type.shape, inputs.filter!.type.shape, attrs)),
   )
-  defineXlaKernel<ConvAttributes>('Conv2DBackpropInput', ({ h, inputs, attrs }) =>
+  defineXlaKernel<Conv2dAttributes>('Conv2DBackpropInput', ({ h, inputs, attrs }) =>
     inputGradient(h, inputs.dy!, inputs.filter!, conv2dInfo(attrs.inputShape!, inputs.filter!.type.shape, attrs)),
   )
-  defineXlaKernel<ConvAttributes>('Conv2DBackpropFilter', ({ h, inputs, attrs }) =>
+  defineXlaKernel<Conv2dAttributes>('Conv2DBackpropFilter', ({ h, inputs, attrs }) =>
     filterGradient(h, inputs.x!, inputs.dy!, conv2dInfo(inputs.x!.type.shape, attrs.filterShape!, attrs)),
+  )
+  defineXlaKernel<Conv2dAttributes & ActivationAttributes>('FusedConv2D', ({ h, inputs, attrs }) => {
+    const { x, filter, bias, preluActivationWeights: alpha } = inputs
+    const info = conv2dInfo(x!.type.shape, filter!.type.shape, attrs)
+    const y = forward(h, x!, filter!, info)
+    return activate(h, bias ? h.add(y, perChannel(h, bias, info)) : y, attrs, alpha && perChannel(h, alpha, info))
+  })
+  defineXlaKernel<Conv3dAttributes>('Conv3D', ({ h, inputs, attrs }) =>
+    forward(h, inputs.x!, inputs.filter!, conv3dInfo(inputs.x!.type.shape, inputs.filter!.type.shape, attrs)),
+  )
+  defineXlaKernel<Conv3dAttributes>('Conv3DBackpropInputV2', ({ h, inputs, attrs }) =>
+    inputGradient(h, inputs.dy!, inputs.filter!, conv3dInfo(attrs.inputShape!, inputs.filter!.type.shape, attrs)),
+  )
+  defineXlaKernel<Conv3dAttributes>('Conv3DBackpropFilterV2', ({ h, inputs, attrs }) =>
+    filterGradient(h, inputs.x!, inputs.dy!, conv3dInfo(inputs.x!.type.shape, attrs.filterShape!, attrs)),
   )
 }

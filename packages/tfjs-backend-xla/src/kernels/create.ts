@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core'
 import { registerKernel } from '@tensorflow/tfjs-core'
 import type { XlaBackend } from '../backend'
-import { elementOf } from '../graph/types'
+import { elementOf, sizeOf } from '../graph/types'
 import { defineXlaKernel } from './define'
 
 export const registerCreate = (): void => {
@@ -65,4 +65,12 @@ export const registerCreate = (): void => {
       return h.select(hit, h.constant(attrs.onValue, element), h.constant(attrs.offValue, element))
     },
   )
+  defineXlaKernel('Diag', ({ h, inputs }) => {
+    const { shape, element } = inputs.x!.type
+    const n = sizeOf(shape)
+    const square = [n, n]
+    const onDiagonal = h.compare('EQ', h.iota(square, 0), h.iota(square, 1))
+    const rows = h.broadcastInDim(h.reshape(inputs.x!, [n]), square, [0])
+    return h.reshape(h.select(onDiagonal, rows, h.constant(0, element)), [...shape, ...shape])
+  })
 }

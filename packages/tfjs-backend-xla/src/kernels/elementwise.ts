@@ -1,6 +1,7 @@
 import type { Node } from '../graph/graph'
 import type { BinaryOp, Comparison, Hlo } from '../graph/hlo'
-import { isInteger } from '../graph/types'
+import { isFloat, isInteger } from '../graph/types'
+import { elu, leakyRelu, relu, relu6 } from './activation'
 import { defineXlaKernel } from './define'
 
 const unaryOps: Record<string, string> = {
@@ -20,7 +21,6 @@ const unaryOps: Record<string, string> = {
   Abs: 'stablehlo.abs',
   Neg: 'stablehlo.negate',
   Erf: 'chlo.erf',
-  Tan: 'chlo.tan',
   Asin: 'chlo.asin',
   Acos: 'chlo.acos',
   Atan: 'chlo.atan',
@@ -87,23 +87,15 @@ export const registerElementwise = (): void => {
   })
   defineXlaKernel('Square', ({ h, inputs }) => h.mul(inputs.x!, inputs.x!))
   defineXlaKernel('Reciprocal', ({ h, inputs }) => h.div(h.constant(1), float(h, inputs.x!)))
-  defineXlaKernel('Relu', ({ h, inputs }) => h.max(inputs.x!, h.constant(0, inputs.x!.type.element)))
-  defineXlaKernel('Relu6', ({ h, inputs }) => {
-    const { element } = inputs.x!.type
-    return h.min(h.max(inputs.x!, h.constant(0, element)), h.constant(6, element))
-  })
-  defineXlaKernel<{ alpha: number }>('LeakyRelu', ({ h, inputs, attrs }) => {
-    const x = float(h, inputs.x!)
-    return h.select(h.compare('GE', x, h.constant(0)), x, h.mul(x, h.constant(attrs.alpha)))
-  })
-  defineXlaKernel('Prelu', ({ h, inputs }) => {
-    const [x, alpha] = unify(h, inputs.x!, inputs.alpha!)
-    return h.select(h.compare('GE', x, h.constant(0, x.type.element)), x, h.mul(x, alpha))
-  })
-  defineXlaKernel('Elu', ({ h, inputs }) => {
-    const x = inputs.x!
-    return h.select(h.compare('GT', x, h.constant(0)), x, h.unary('stablehlo.exponential_minus_one', x))
-  })
+  // Near a pole the tangent's last digits hang on more of the angle's than float32 arithmetic keeps.
+  defineXlaKernel('Tan', ({ h, inputs }) => h.convert(h.unary('chlo.tan', h.convert(inputs.x!, 'f64')), 'f32'))
+  defineXlaKernel('Relu', ({ h, inputs }) => relu(h, inputs.x!))
+  defineXlaKernel('Relu6', ({ h, inputs }) => relu6(h, inputs.x!))
+  defineXlaKernel<{ alpha: number }>('LeakyRelu', ({ h, inputs, attrs }) =>
+    leakyRelu(h, float(h, inputs.x!), h.constant(attrs.alpha)),
+  )
+  defineXlaKernel('Prelu', ({ h, inputs }) => leakyRelu(h, ...unify(h, inputs.x!, inputs.alpha!)))
+  defineXlaKernel('Elu', ({ h, inputs }) => elu(h, inputs.x!))
   defineXlaKernel('EluGrad', ({ h, inputs }) => {
     const [dy, y] = [inputs.dy!, inputs.y!]
     return h.select(h.compare('GE', y, h.constant(0)), dy, h.mul(dy, h.add(y, h.constant(1))))
@@ -139,8 +131,6 @@ export const registerElementwise = (): void => {
     Add: 'add',
     Sub: 'subtract',
     Multiply: 'multiply',
-    Maximum: 'maximum',
-    Minimum: 'minimum',
     Pow: 'power',
     LogicalAnd: 'and',
     LogicalOr: 'or',
@@ -154,6 +144,18 @@ export const registerElementwise = (): void => {
         return h.binary(op, h.convert(a, 'i32'), h.convert(b, 'i32'))
       }
       return h.binary(op, a, b)
+    })
+  }
+  for (const [name, op] of [
+    ['Maximum', 'maximum'],
+    ['Minimum', 'minimum'],
+  ] as const) {
+    defineXlaKernel(name, ({ h, inputs, device }) => {
+      const [a, b] = unify(h, inputs.a!, inputs.b!)
+      if (a.type.element === 'i1') return h.binary(op, h.convert(a, 'i32'), h.convert(b, 'i32'))
+      const extreme = h.binary(op, a, b)
+      // XLA's CPU compiler drops a NaN that is the second operand.
+      return device === 'cpu' && isFloat(b.type.element) ? h.select(h.compare('NE', b, b), b, extreme) : extreme
     })
   }
   defineXlaKernel('RealDiv', ({ h, inputs }) => h.div(float(h, inputs.a!), float(h, inputs.b!)))

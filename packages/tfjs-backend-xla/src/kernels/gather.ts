@@ -30,8 +30,19 @@ const gather = (h: Hlo, x: Node, indices: Node, axis: number, batchDims: number)
   return h.reshape(back, [...batch, ...middle, ...inner, ...after])
 }
 
+/** Checks index vectors of length `depth` that the host knows. Unknown ones are clamped where they are read, dropped where they are written to. */
+export const assertIndexes = (values: ArrayLike<number> | undefined, depth: number, shape: readonly number[]): void => {
+  if (!values || depth === 0) return
+  for (let from = 0; from < values.length; from += depth) {
+    const vector = Array.from({ length: depth }, (_, i) => values[from + i]!)
+    const at = vector.reduce((flat, index, i) => flat * shape[i]! + index, 0)
+    if (at < 0 || at >= sizeOf(shape.slice(0, depth)))
+      throw new Error(`Invalid indices: ${vector} does not index into ${shape}`)
+  }
+}
+
 /** As much of a tensor as TensorFlow.js's shape checks look at. */
-const shaped = (node: Node) =>
+export const shaped = (node: Node) =>
   ({
     shape: [...node.type.shape],
     rank: node.type.shape.length,
@@ -39,32 +50,21 @@ const shaped = (node: Node) =>
   }) as unknown as Tensor
 
 export const registerGather = (): void => {
-  defineXlaKernel<{ axis: number; batchDims: number }>('GatherV2', ({ h, inputs, attrs }) => {
+  defineXlaKernel<{ axis: number; batchDims: number }>('GatherV2', ({ h, inputs, attrs, hostValues }) => {
     const x = inputs.x!
     const indices = h.convert(inputs.indices!, 'i32')
     const axis = util.parseAxisParam(attrs.axis, [...x.type.shape])[0]!
     const { batchDims = 0 } = attrs
+    for (const index of hostValues(inputs.indices!) ?? []) {
+      const last = x.type.shape[axis]! - 1
+      util.assert(index >= 0 && index <= last, () => `GatherV2: the index value ${index} is not in [0, ${last}]`)
+    }
     backend_util.segment_util.collectGatherOpShapeInfo(shaped(x), shaped(indices), axis, batchDims)
     return gather(h, x, indices, axis, batchDims < 0 ? batchDims + indices.type.shape.length : batchDims)
   })
-  defineXlaKernel('GatherNd', ({ h, inputs }) => {
+  defineXlaKernel('GatherNd', ({ h, inputs, hostValues }) => {
     gather_util.prepareAndValidate(shaped(inputs.params!), shaped(inputs.indices!))
+    assertIndexes(hostValues(inputs.indices!), inputs.indices!.type.shape.at(-1)!, inputs.params!.type.shape)
     return h.gatherNd(inputs.params!, h.convert(inputs.indices!, 'i32'))
-  })
-  defineXlaKernel<{ shape: number[] }>('ScatterNd', ({ h, inputs, attrs }) => {
-    const { updates, indices } = inputs as { updates: Node; indices: Node }
-    // A list of indices addresses rows one by one.
-    const vectors = indices.type.shape.length === 1 ? h.reshape(indices, [...indices.type.shape, 1]) : indices
-    return h.scatterNd('add', h.constant(0, updates.type.element, attrs.shape), h.convert(vectors, 'i32'), updates)
-  })
-  defineXlaKernel('TensorScatterUpdate', ({ h, inputs }) =>
-    h.scatterNd('assign', inputs.tensor!, h.convert(inputs.indices!, 'i32'), inputs.updates!),
-  )
-  defineXlaKernel<{ numSegments: number }>('UnsortedSegmentSum', ({ h, inputs, attrs }) => {
-    const x = inputs.x!
-    const ids = h.convert(inputs.segmentIds!, 'i32')
-    const inner = x.type.shape.slice(ids.type.shape.length)
-    const zeros = h.constant(0, x.type.element, [attrs.numSegments, ...inner])
-    return h.scatterNd('add', zeros, h.reshape(ids, [...ids.type.shape, 1]), x)
   })
 }

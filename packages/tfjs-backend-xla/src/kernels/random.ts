@@ -31,21 +31,25 @@ export const threefry = (h: Hlo, key: readonly [Node, Node], counter: readonly [
   return [x, y]
 }
 
+/** Numbers of [0, 1) under an i32[2] key: elements 2i and 2i + 1 are the words of threefry(key, (i, stream)), their upper 24 bits. */
+export const keyedUniform = (h: Hlo, key: Node, stream: number, shape: readonly number[]): Node => {
+  const count = sizeOf(shape)
+  const pairs = Math.ceil(count / 2)
+  const bits = h.bitcast(key, 'u32')
+  const word = (i: number) => h.reshape(h.slice(bits, [i], [i + 1]), [])
+  const counters = h.iota([pairs], 0, 'u32')
+  const words = threefry(h, [word(0), word(1)], [counters, h.constant(stream >>> 0, 'u32', [pairs])])
+  const paired = h.concat(
+    words.map((x) => h.reshape(x, [pairs, 1])),
+    1,
+  )
+  const flat = h.slice(h.reshape(paired, [pairs * 2]), [0], [count])
+  const mantissa = h.convert(h.binary('shift_right_logical', flat, h.constant(8, 'u32')), 'f32')
+  return h.reshape(h.mul(mantissa, h.constant(2 ** -24)), shape)
+}
+
 export const registerRandom = (): void => {
-  /** Numbers of [0, 1): elements 2i and 2i + 1 are the words of threefry(key, (i, stream)), their upper 24 bits. */
-  defineXlaKernel<{ shape: number[]; stream: number }>('KeyedUniform', ({ h, inputs, attrs }) => {
-    const count = sizeOf(attrs.shape)
-    const pairs = Math.ceil(count / 2)
-    const key = h.bitcast(inputs.key!, 'u32')
-    const word = (i: number) => h.reshape(h.slice(key, [i], [i + 1]), [])
-    const counters = h.iota([pairs], 0, 'u32')
-    const words = threefry(h, [word(0), word(1)], [counters, h.constant(attrs.stream >>> 0, 'u32', [pairs])])
-    const paired = h.concat(
-      words.map((x) => h.reshape(x, [pairs, 1])),
-      1,
-    )
-    const flat = h.slice(h.reshape(paired, [pairs * 2]), [0], [count])
-    const mantissa = h.convert(h.binary('shift_right_logical', flat, h.constant(8, 'u32')), 'f32')
-    return h.reshape(h.mul(mantissa, h.constant(2 ** -24)), attrs.shape)
-  })
+  defineXlaKernel<{ shape: number[]; stream: number }>('KeyedUniform', ({ h, inputs, attrs }) =>
+    keyedUniform(h, inputs.key!, attrs.stream, attrs.shape),
+  )
 }

@@ -2,6 +2,7 @@ import { util } from '@tensorflow/tfjs-core'
 import type { Node } from '../graph/graph'
 import type { Hlo, ReduceOp } from '../graph/hlo'
 import { sizeOf } from '../graph/types'
+import { reduceWithNan } from '../graph/windows'
 import { defineXlaKernel } from './define'
 
 interface AxisAttributes {
@@ -23,7 +24,7 @@ const argExtreme = (h: Hlo, x: Node, axis: number, op: 'maximum' | 'minimum'): N
 }
 
 /** Running sum along an axis. */
-const cumulative = (h: Hlo, x: Node, axis: number, exclusive: boolean, reverse: boolean, op: ReduceOp): Node => {
+export const cumulative = (h: Hlo, x: Node, axis: number, exclusive: boolean, reverse: boolean, op: ReduceOp): Node => {
   const { shape } = x.type
   const n = shape[axis]!
   if (n === 0) return x
@@ -41,6 +42,11 @@ const cumulative = (h: Hlo, x: Node, axis: number, exclusive: boolean, reverse: 
   return h.pad(h.slice(sums, from, to), h.constant(op === 'add' ? 0 : 1, x.type.element), low, high)
 }
 
+export const softmax = (h: Hlo, x: Node, axes: readonly number[]): Node => {
+  const exps = h.exp(h.sub(x, h.reduce('maximum', x, axes, true)))
+  return h.div(exps, h.sum(exps, axes, true))
+}
+
 export const registerReductions = (): void => {
   const ops: Record<string, ReduceOp> = {
     Sum: 'add',
@@ -51,12 +57,15 @@ export const registerReductions = (): void => {
     Any: 'or',
   }
   for (const [name, op] of Object.entries(ops)) {
-    defineXlaKernel<AxisAttributes>(name, ({ h, inputs, attrs }) => {
+    defineXlaKernel<AxisAttributes>(name, ({ h, inputs, attrs, device }) => {
       const x = inputs.x!
       const axes = axesOf(x, attrs.axis ?? attrs.reductionIndices)
       const logical = name === 'All' || name === 'Any'
       if (x.type.element === 'i1' && (name === 'Max' || name === 'Min')) {
         return h.reduce(name === 'Max' ? 'or' : 'and', x, axes, attrs.keepDims)
+      }
+      if (device === 'cpu' && (op === 'maximum' || op === 'minimum')) {
+        return reduceWithNan(h, op, x, axes, attrs.keepDims)
       }
       const value = logical ? h.convert(x, 'i1') : x.type.element === 'i1' ? h.convert(x, 'i32') : x
       return h.reduce(op, value, axes, attrs.keepDims)
@@ -84,12 +93,9 @@ export const registerReductions = (): void => {
       cumulative(h, inputs.x!, axesOf(inputs.x!, attrs.axis)[0]!, attrs.exclusive, attrs.reverse, op),
     )
   }
-  defineXlaKernel<{ dim: number }>('Softmax', ({ h, inputs, attrs }) => {
-    const x = inputs.logits!
-    const axes = axesOf(x, attrs.dim)
-    const exps = h.exp(h.sub(x, h.reduce('maximum', x, axes, true)))
-    return h.div(exps, h.sum(exps, axes, true))
-  })
+  defineXlaKernel<{ dim: number }>('Softmax', ({ h, inputs, attrs }) =>
+    softmax(h, inputs.logits!, axesOf(inputs.logits!, attrs.dim)),
+  )
   defineXlaKernel<{ axis: number }>('LogSoftmax', ({ h, inputs, attrs }) => {
     const x = inputs.logits!
     const axes = axesOf(x, attrs.axis)

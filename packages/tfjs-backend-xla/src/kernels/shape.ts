@@ -175,4 +175,13 @@ export const registerShape = (): void => {
       }, inputs.x!)
     },
   )
+  defineXlaKernel('BroadcastArgs', ({ h, inputs, hostValues }) => {
+    const { s0, s1 } = inputs as Record<'s0' | 's1', Node>
+    const known = [hostValues(s0), hostValues(s1)] as const
+    if (known[0] && known[1]) backend_util.assertAndGetBroadcastShape(Array.from(known[0]), Array.from(known[1]))
+    const rank = Math.max(s0.type.shape[0]!, s1.type.shape[0]!)
+    const one = h.constant(1, 'i32')
+    const [a, b] = [s0, s1].map((dims) => h.pad(h.convert(dims, 'i32'), one, [rank - dims.type.shape[0]!], [0]))
+    return h.select(h.compare('EQ', a!, one), b!, a!)
+  })
 }
