@@ -14,10 +14,12 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    include: ['packages/*/src/**/*.test.ts', 'examples/*/src/**/*.test.ts', 'bench/src/**/*.test.ts'],
+    include: ['packages/*/{src,conformance}/**/*.test.ts', 'examples/*/src/**/*.test.ts', 'bench/src/**/*.test.ts'],
     globalSetup: [source('./scripts/vitest/engine.ts')],
     reporters: ['default', source('./scripts/vitest/totals.ts')],
     testTimeout: 120_000,
+    // What the tests compile is not kept in the user's cache.
+    env: { BABBLE_PROGRAM_CACHE: 'off' },
     // TensorFlow.js publishes its gradient functions as ES modules without file extensions, which only a bundler resolves.
     server: { deps: { inline: [/@tensorflow\/tfjs/] } },
   },

@@ -1,3 +1,9 @@
 import { program } from '../scripts/tsup'
 
-export default program({ step: 'src/step.ts', ours: 'src/ours.ts' })
+export default program({
+  step: 'src/step.ts',
+  'step-worker': 'src/step-worker.ts',
+  ops: 'src/ops.ts',
+  'ops-worker': 'src/ops/worker.ts',
+  table: 'src/table.ts',
+})

@@ -1,168 +1,135 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Contestant, type Introduction, type StepTiming } from './contestant'
-import { pythonForPeers } from './python-environment'
-import { readSpecification } from './specification'
+import { ContestantError } from './contestant'
+import { launchOf } from './contestants'
+import { describeMachine } from './machine'
+import { contestantsOption, deviceOption, OptionError, precisionOption, threadsOption, wholeNumber } from './options'
+import { freshProgramCache } from './program-cache'
+import type { Preparation, StepContestant, StepRecord } from './report/records'
+import { stepRows } from './report/step-rows'
+import { textTable } from './report/text-table'
+import { type ContestantKey, contestantKeys, titles } from './settings'
+import { readSpecification, SpecificationError } from './specification'
 import { median } from './statistics'
+import { secondsOf, summarise, Trainee } from './step-race'
 
-const help = `Times one pre-training step of Babble beside PyTorch's, in turns, each side in a process of its own.
+const help = `Times one training step of Babble beside PyTorch's, each contestant in a process of its own, in turns.
 
-  --config NAME    a file of bench/configs (default wav2vec2-base)
-  --rounds N       rounds; in each, both sides run their steps in turn (default 6)
-  --steps N        steps of each side in a round (default 3)
-  --warmup N       steps of each side before the first round: compiling, page faults (default 3)
-  --threads N      threads for each side (default: each one's own choice)
-  --only SIDE      ours or pytorch
-  --compile        PyTorch under torch.compile
-  --no-save        do not write bench/results/<date>-<config>-step.json
+  --config NAME       a file of bench/configs: wav2vec2-base (pre-training, default) or wav2vec2-base-ctc (fine-tuning)
+  --contestants LIST  of ${contestantKeys.join(', ')}
+                      (default: ours,pytorch,pytorch-compile; wasm takes minutes a step: give it --rounds 1 --steps 1 --warmup 0)
+  --device DEVICE     cpu (default) or cuda
+  --precision P       float32 (default) or bf16
+  --threads N         threads of each contestant (default: all cores)
+  --rounds N          rounds; in each, every contestant runs its steps in turn (default 6)
+  --steps N           steps of each contestant in a round (default 3)
+  --warmup N          steps of each after its first one and before the rounds: page faults, PyTorch's recompiling (default 4)
+  --no-save           do not write bench/results/<date>-<config>-step.json
 `
 
 const { values } = parseArgs({
   options: {
     config: { type: 'string', default: 'wav2vec2-base' },
+    contestants: { type: 'string', default: 'ours,pytorch,pytorch-compile' },
+    device: { type: 'string', default: 'cpu' },
+    precision: { type: 'string', default: 'float32' },
+    threads: { type: 'string' },
     rounds: { type: 'string', default: '6' },
     steps: { type: 'string', default: '3' },
-    warmup: { type: 'string', default: '3' },
-    threads: { type: 'string' },
-    only: { type: 'string' },
-    compile: { type: 'boolean', default: false },
+    warmup: { type: 'string', default: '4' },
     'no-save': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
-interface Side {
-  readonly key: 'ours' | 'pytorch'
-  readonly introduction: Introduction
-  readonly contestant: Contestant
-  readonly rounds: StepTiming[][]
-}
-
-const count = (name: 'rounds' | 'steps' | 'warmup' | 'threads', minimum: number): number => {
-  const value = Number(values[name])
-  if (!Number.isInteger(value) || value < minimum)
-    throw new Error(`--${name} takes a whole number of at least ${minimum}.`)
-  return value
-}
-
-const secondsOf = (timings: readonly StepTiming[]): number => median(timings.map(({ seconds }) => seconds))
-
-const start = async (key: Side['key'], benchFolder: string, configPath: string): Promise<Side> => {
-  const threads = values.threads === undefined ? undefined : String(count('threads', 1))
-  const { contestant, introduction } =
-    key === 'ours'
-      ? // NPROC is what XLA's CPU client sizes its thread pool by.
-        await Contestant.start(
-          'Babble',
-          process.execPath,
-          [join(benchFolder, 'dist', 'ours.js'), configPath],
-          threads ? { NPROC: threads } : {},
-        )
-      : await Contestant.start('PyTorch', pythonForPeers(benchFolder), [
-          join(benchFolder, 'python', 'wav2vec2_pretraining_step.py'),
-          '--config',
-          configPath,
-          ...(threads ? ['--threads', threads] : []),
-          ...(values.compile ? ['--compile'] : []),
-        ])
-  return { key, introduction, contestant, rounds: [] }
-}
-
-const table = (sides: readonly Side[]): string => {
-  const rows = sides.map(({ introduction, rounds }) => {
-    const all = rounds.flat()
-    return [
-      introduction.name,
-      (introduction.parameters / 1e6).toFixed(1),
-      secondsOf(all).toFixed(3),
-      Math.min(...all.map(({ seconds }) => seconds)).toFixed(3),
-      (Math.max(...all.map(({ peakRssBytes }) => peakRssBytes)) / 2 ** 30).toFixed(2),
-      all.at(-1)!.loss.toFixed(3),
-    ]
-  })
-  const lines = [['', 'parameters, M', 'median step, s', 'fastest, s', 'peak memory, GiB', 'last loss'], ...rows]
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
-  return lines
-    .map((line) =>
-      line.map((cell, column) => (column ? cell.padStart(widths[column]!) : cell.padEnd(widths[0]!))).join('  '),
-    )
-    .join('\n')
-}
-
-const main = async (): Promise<void> => {
-  if (values.help) return console.log(help)
-  const rounds = count('rounds', 1)
-  const steps = count('steps', 1)
-  const warmup = count('warmup', 1)
-  if (values.only !== undefined && values.only !== 'ours' && values.only !== 'pytorch')
-    throw new Error('--only takes ours or pytorch.')
+const runSteps = async (): Promise<void> => {
+  const settings = {
+    device: deviceOption(values.device),
+    precision: precisionOption(values.precision),
+    threads: threadsOption(values.threads),
+  }
+  const [rounds, steps] = [wholeNumber('rounds', values.rounds, 1), wholeNumber('steps', values.steps, 1)]
+  const warmup = wholeNumber('warmup', values.warmup, 0)
   const benchFolder = fileURLToPath(new URL('..', import.meta.url))
   const configPath = join(benchFolder, 'configs', `${values.config}.json`)
   const specification = await readSpecification(configPath)
 
-  const sides: Side[] = []
+  const trainees: Trainee[] = []
+  const cached: Partial<Record<ContestantKey, Preparation>> = {}
+  const absent: Partial<Record<ContestantKey, string>> = {}
+  const cache = await freshProgramCache()
   try {
-    for (const key of ['ours', 'pytorch'] as const) {
-      if (values.only !== undefined && values.only !== key) continue
-      const side = await start(key, benchFolder, configPath)
-      sides.push(side)
-      console.log(
-        `${side.introduction.name}: ${(side.introduction.parameters / 1e6).toFixed(1)} M parameters, warming up`,
-      )
-      await side.contestant.run(warmup)
+    for (const key of contestantsOption(values.contestants)) {
+      const plain = launchOf(key, { kind: 'step', configPath }, { ...settings, benchFolder })
+      const launch = { ...plain, env: { ...plain.env, ...cache.env } }
+      try {
+        const trainee = await Trainee.start(key, launch)
+        trainees.push(trainee)
+        const { introduction, preparation } = trainee
+        console.log(
+          `${introduction.name}: ${(introduction.parameters / 1e6).toFixed(1)} M parameters, first step ${preparation.firstStepSeconds.toFixed(1)} s`,
+        )
+        if (key === 'ours') {
+          const second = await Trainee.start(key, launch)
+          second.stop()
+          cached[key] = second.preparation
+          console.log(`  in a second process ${second.preparation.firstStepSeconds.toFixed(1)} s`)
+        }
+        if (warmup > 0) await trainee.run(warmup)
+      } catch (error) {
+        if (!(error instanceof ContestantError)) throw error
+        absent[key] = error.message
+        console.log(`Left out: ${error.message}`)
+      }
     }
     for (let round = 0; round < rounds; round++) {
       // Who begins changes from round to round, so that a drift of the machine favours nobody.
-      for (const side of round % 2 === 0 ? sides : [...sides].reverse())
-        side.rounds.push(await side.contestant.run(steps))
-      console.log(
-        `round ${round + 1}: ${sides.map((side) => `${side.key} ${secondsOf(side.rounds[round]!).toFixed(3)} s`).join(', ')}`,
+      for (const trainee of round % 2 === 0 ? trainees : [...trainees].reverse())
+        trainee.rounds.push([...(await trainee.run(steps))])
+      const times = trainees.map(
+        ({ key, rounds: all }) => `${titles[key]} ${median(secondsOf(all[round]!)).toFixed(3)} s`,
       )
+      console.log(`round ${round + 1}: ${times.join(', ')}`)
     }
   } finally {
-    for (const { contestant } of sides) contestant.stop()
+    for (const trainee of trainees) trainee.stop()
+    await cache.remove()
   }
+  if (trainees.length === 0) throw new ContestantError('no contestant could start.')
 
-  const [ours, peer] = [sides.find(({ key }) => key === 'ours'), sides.find(({ key }) => key === 'pytorch')]
-  const ratios =
-    ours && peer ? ours.rounds.map((timings, round) => secondsOf(peer.rounds[round]!) / secondsOf(timings)) : []
-  console.log(`\n${table(sides)}`)
-  if (ratios.length > 0) {
-    const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
-    console.log(
-      `\nPyTorch / Babble: ${median(ratios).toFixed(2)} (median of ${rounds} rounds, ${range}); above 1 Babble is faster`,
-    )
-  }
-  if (values['no-save']) return
+  const ours = trainees.find(({ key }) => key === 'ours')
+  const contestants: Partial<Record<ContestantKey, StepContestant>> = {}
+  for (const trainee of trainees) contestants[trainee.key] = summarise(trainee, ours, cached[trainee.key])
   const date = new Date().toISOString()
-  const suffix = values.only ? `-${values.only}` : ''
-  const path = join(benchFolder, 'results', `${date.slice(0, 10)}-${specification.name}-step${suffix}.json`)
-  const record = {
+  const record: StepRecord = {
+    kind: 'step',
     date,
-    command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
-    machine: {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-      system: `${type()} ${release()}`,
-      node: process.version,
-    },
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    machine: describeMachine(),
+    ...settings,
     specification,
-    ratio: ratios.length > 0 ? { median: median(ratios), rounds: ratios } : undefined,
-    sides: sides.map(({ key, introduction: { ready: _, ...about }, rounds: timings }) => ({
-      side: key,
-      ...about,
-      medianSeconds: secondsOf(timings.flat()),
-      peakRssBytes: Math.max(...timings.flat().map(({ peakRssBytes }) => peakRssBytes)),
-      rounds: timings,
-    })),
+    contestants,
+    absent,
   }
+  console.log(`\n${textTable(stepRows(record))}`)
+  console.log('\n"over Babble": above 1 Babble is faster, or smaller.')
+  if (values['no-save']) return
+  const variant = [settings.device, settings.precision].filter((name) => name !== 'cpu' && name !== 'float32')
+  const file = [date.slice(0, 10), specification.name, 'step', ...variant].join('-')
+  const path = join(benchFolder, 'results', `${file}.json`)
   await mkdir(join(benchFolder, 'results'), { recursive: true })
   await writeFile(path, `${JSON.stringify(record, null, 2)}\n`)
   console.log(`Written to ${path}`)
 }
 
-await main()
+if (values.help) console.log(help)
+else {
+  await runSteps().catch((error: unknown) => {
+    const expected = [OptionError, SpecificationError, ContestantError].some((kind) => error instanceof kind)
+    if (!expected) throw error
+    console.error((error as Error).message)
+    process.exitCode = 2
+  })
+}

@@ -1,3 +1,3 @@
-import { library } from '../../scripts/tsup'
+import { library, program } from '../../scripts/tsup'
 
-export default library({ index: 'src/index.ts' })
+export default [library({ index: 'src/index.ts' }), program({ engine: 'src/engine/cli.ts' })].flat()

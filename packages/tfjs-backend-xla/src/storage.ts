@@ -3,6 +3,11 @@ import type { PjrtBuffer, PjrtClient } from './pjrt/index'
 
 export type HostValues = Float32Array | Int32Array | Uint8Array
 
+/** Larger values are not kept on the host once they are on the device: they would take their memory twice. */
+const KEPT_ON_HOST = 4096
+
+const NO_BUFFERS: readonly PjrtBuffer[] = []
+
 /**
  * The memory of one tensor: on the host, on the device, or both. Several TF.js tensors and pending programs may share
  * one; `owners` counts the tensors.
@@ -12,6 +17,10 @@ export class Storage {
   /** Set while a recorded program that has not run yet reads this storage. */
   pendingReads = false
   #buffer: PjrtBuffer | undefined
+  /** Copies on the devices after the first, for programs that run on several. */
+  #copies: readonly PjrtBuffer[] = NO_BUFFERS
+  /** Equal parts along axis 0, one a device. */
+  #parts: readonly PjrtBuffer[] = NO_BUFFERS
   #host: HostValues | undefined
 
   private constructor(readonly type: TensorType) {}
@@ -25,6 +34,13 @@ export class Storage {
   static onDevice(type: TensorType, buffer: PjrtBuffer): Storage {
     const storage = new Storage(type)
     storage.#buffer = buffer
+    return storage
+  }
+
+  /** Memory that is whole on each of several devices, the first ones. */
+  static onDevices(type: TensorType, [first, ...copies]: readonly PjrtBuffer[]): Storage {
+    const storage = Storage.onDevice(type, first!)
+    storage.#copies = copies
     return storage
   }
 
@@ -42,8 +58,39 @@ export class Storage {
       throw new Error(`internal: ${printType(this.type)} was used after its memory was given away.`)
     if (!this.#buffer) {
       this.#buffer = client.bufferFromHost(this.#host!, { type: this.type.element as 'f32', dims: this.type.shape })
+      if (this.#buffer.byteLength > KEPT_ON_HOST) this.#host = undefined
     }
     return this.#buffer
+  }
+
+  /** The whole tensor on each of the first `devices` devices, copied there on first use. */
+  copies(client: PjrtClient, devices: number): readonly PjrtBuffer[] {
+    const first = this.buffer(client)
+    const missing = Array.from({ length: Math.max(0, devices - 1 - this.#copies.length) }, (_, i) => {
+      const device = 1 + this.#copies.length + i
+      return this.#host ? client.bufferFromHost(this.#host, first.spec, { device }) : client.copyToDevice(first, device)
+    })
+    if (missing.length > 0) this.#copies = [...this.#copies, ...missing]
+    return [first, ...this.#copies.slice(0, devices - 1)]
+  }
+
+  /** The tensor cut into equal parts along axis 0, one on each of the first `devices` devices. */
+  parts(client: PjrtClient, devices: number): readonly PjrtBuffer[] {
+    if (this.#parts.length === devices) return this.#parts
+    for (const part of this.#parts) part.dispose()
+    const [rows = 1, ...rest] = this.type.shape
+    const spec = { type: this.type.element as 'f32', dims: [rows / devices, ...rest] }
+    const values = this.readSync(client)
+    const length = values.length / devices
+    this.#parts = Array.from({ length: devices }, (_, device) =>
+      client.bufferFromHost(values.subarray(device * length, (device + 1) * length), spec, { device }),
+    )
+    return this.#parts
+  }
+
+  /** Waits until the memory holds its values. */
+  wait(): void {
+    if (this.#buffer && !this.#buffer.isDisposed) this.#buffer.wait()
   }
 
   /** The values, on the host; the returned array may be shared and must not be written to. */
@@ -66,6 +113,10 @@ export class Storage {
   release(): void {
     this.#buffer?.dispose()
     this.#buffer = undefined
+    for (const buffer of this.#copies) buffer.dispose()
+    for (const buffer of this.#parts) buffer.dispose()
+    this.#copies = NO_BUFFERS
+    this.#parts = NO_BUFFERS
     this.#host = undefined
   }
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { EngineError, loadEngine } from './load-engine'
+import { EngineError } from './errors'
+import { loadEngine } from './load-engine'
 
 describe('loadEngine where there is no plugin', () => {
   let empty: string

@@ -1,21 +1,36 @@
 import '@babble/tfjs-backend-xla/gradients'
-import { findPlugin, installHint, installPlugin, registerXla } from '@babble/tfjs-backend-xla'
+import {
+  type DeviceKind,
+  findPlugin,
+  installHint,
+  installPlugin,
+  type RegisterOptions,
+  registerXla,
+} from '@babble/tfjs-backend-xla'
 import * as tf from '@tensorflow/tfjs-core'
-import { BabbleError } from '../errors'
 import { registerCoreKernelsForXla } from '../ops/xla/index'
+import { EngineError } from './errors'
+import { buildTfjsNode, loadTfjsNode, type TfjsNodeVariant } from './tfjs-node/index'
 import { completeWasmKernels } from './wasm-kernels'
 
-/** `tensorflow` is the name under which `@tensorflow/tfjs-node` and `-gpu` register themselves. */
+/** Names of TensorFlow.js backends; `tensorflow` is the one of `@tensorflow/tfjs-node` and `-gpu`. */
 export type EngineName = 'xla' | 'tensorflow' | 'wasm' | 'cpu'
-export type EngineDevice = 'cpu' | 'cuda'
+/** Engines that can be asked for: a backend, or one of the two packages that provide `tensorflow`. */
+export type EngineChoice = EngineName | 'tfjs-node' | 'tfjs-node-gpu'
+export type EngineDevice = DeviceKind
 
 export interface LoadEngineOptions {
-  /** Which engine; `auto` (default) takes the fastest that loads: xla, tfjs-node(-gpu), wasm, cpu. */
-  readonly backend?: 'auto' | EngineName
+  /** Which engine; `auto` (default) takes the fastest that loads: xla, tfjs-node-gpu, tfjs-node, wasm, cpu. */
+  readonly backend?: 'auto' | EngineChoice
   /** Which device; `auto` (default) prefers a GPU. */
   readonly device?: 'auto' | EngineDevice
-  /** Fetch XLA's CPU plugin with pip, once for this user, where there is no plugin. Default false. */
+  /**
+   * Fetch what is missing, once for this user: XLA's CPU plugin with pip; for `tfjs-node` and `tfjs-node-gpu`, when asked for
+   * by name, what `babble-engine build` fetches and compiles. Default false.
+   */
   readonly install?: boolean
+  /** More for `registerXla`: a plugin, how much of a GPU's memory to take, … No other engine reads it. */
+  readonly xla?: Omit<RegisterOptions, 'device'>
   /** Do not print which engine was taken, and why not a faster one. Default false. */
   readonly quiet?: boolean
 }
@@ -27,36 +42,56 @@ export interface Engine {
   readonly description: string
 }
 
-/** No engine of the kind asked for could be loaded. */
-export class EngineError extends BabbleError {}
-
 const faster = `The fast engine needs a PJRT plugin. ${installHint()}`
 
-const loadXla = async ({ device = 'auto', install = false, quiet = false }: LoadEngineOptions): Promise<Engine> => {
-  if (install && device !== 'cuda' && !findPlugin({ device })) {
-    await installPlugin('cpu', { onProgress: (message) => quiet || console.error(`  ${message}`) })
+const progressOf = (quiet: boolean) => ({ onProgress: (message: string) => quiet || console.error(`  ${message}`) })
+
+const loadXla = async ({
+  device = 'auto',
+  install = false,
+  quiet = false,
+  xla,
+}: LoadEngineOptions): Promise<Engine> => {
+  if (install && (device === 'auto' || device === 'cpu') && !findPlugin({ device })) {
+    await installPlugin('cpu', progressOf(quiet))
   }
-  const backend = await registerXla({ device })
+  const backend = await registerXla({ ...xla, device })
   registerCoreKernelsForXla()
   return { backend: 'xla', device: backend.device, description: backend.description }
 }
 
-const loadTensorFlow = async (): Promise<Engine> => {
-  const failures: unknown[] = []
-  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
-    try {
-      await import(name)
-      if (await tf.setBackend('tensorflow')) {
-        const device = name.endsWith('gpu') ? 'cuda' : 'cpu'
-        return { backend: 'tensorflow', device, description: `TensorFlow.js ${name}` }
-      }
-    } catch (error) {
-      failures.push(error)
-    }
+/** Which of the two packages may serve, best first: the CUDA build runs on the CPU too. */
+const variantsFor = (choice: EngineChoice, device: 'auto' | EngineDevice): TfjsNodeVariant[] => {
+  if (choice === 'tfjs-node-gpu') return ['gpu']
+  if (choice === 'tfjs-node') return ['cpu']
+  return device === 'cuda' ? ['gpu'] : device === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu']
+}
+
+const loadTensorFlow = async (
+  choice: EngineChoice,
+  { device = 'auto', install = false, quiet = false }: LoadEngineOptions,
+): Promise<Engine> => {
+  if (device !== 'auto' && device !== 'cpu' && device !== 'cuda') {
+    throw new EngineError(`tfjs-node runs on the CPU and on NVIDIA GPUs, not on "${device}".`, { field: 'device' })
   }
-  throw new EngineError('neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node could be loaded.', {
-    cause: failures,
-  })
+  const variants = variantsFor(choice, device)
+  if (install && choice !== 'tensorflow') await buildTfjsNode({ gpu: choice === 'tfjs-node-gpu', ...progressOf(quiet) })
+  const { variant, usesGpu, tensorflowVersion } = await loadTfjsNode(variants, { hideGpu: device === 'cpu' })
+  const version = tensorflowVersion === undefined ? '' : ` ${tensorflowVersion}`
+  const found = usesGpu ? 'an NVIDIA GPU' : 'the CPU'
+  // A GPU was asked for, by the device or by the package's name, and TensorFlow went on without.
+  if (!usesGpu && (device === 'cuda' || (choice === 'tfjs-node-gpu' && device === 'auto'))) {
+    throw new EngineError(`TensorFlow${version} found no GPU that it can use.`, {
+      field: 'device',
+      cure: "Look at what it printed and at `npx babble-engine doctor`; `device: 'cpu'` uses the package without a GPU.",
+    })
+  }
+  const name = variant === 'gpu' ? 'tfjs-node-gpu' : 'tfjs-node'
+  return {
+    backend: 'tensorflow',
+    device: usesGpu ? 'cuda' : 'cpu',
+    description: `${name}: TensorFlow${version} on ${found}`,
+  }
 }
 
 const loadPortable = async (name: 'wasm' | 'cpu'): Promise<Engine> => {
@@ -69,12 +104,22 @@ const loadPortable = async (name: 'wasm' | 'cpu'): Promise<Engine> => {
   return { backend: name, device: 'cpu', description: `TensorFlow.js ${name} (portable, slow)` }
 }
 
-const loaders: Record<EngineName, (options: LoadEngineOptions) => Promise<Engine>> = {
+const loaders: Record<EngineChoice, (options: LoadEngineOptions) => Promise<Engine>> = {
   xla: loadXla,
-  tensorflow: () => loadTensorFlow(),
+  tensorflow: (options) => loadTensorFlow('tensorflow', options),
+  'tfjs-node': (options) => loadTensorFlow('tfjs-node', options),
+  'tfjs-node-gpu': (options) => loadTensorFlow('tfjs-node-gpu', options),
   wasm: () => loadPortable('wasm'),
   cpu: () => loadPortable('cpu'),
 }
+
+/** In the order in which `auto` tries them. */
+const automatic = (device: 'auto' | EngineDevice): readonly EngineName[] =>
+  device === 'auto' || device === 'cpu'
+    ? ['xla', 'tensorflow', 'wasm', 'cpu']
+    : device === 'cuda'
+      ? ['xla', 'tensorflow']
+      : ['xla']
 
 /**
  * Chooses and starts the engine that TensorFlow.js ops run on, and says which one it took.
@@ -83,9 +128,9 @@ const loaders: Record<EngineName, (options: LoadEngineOptions) => Promise<Engine
  */
 export const loadEngine = async (options: LoadEngineOptions = {}): Promise<Engine> => {
   const { backend = 'auto', quiet = false } = options
-  const all: EngineName[] = options.device === 'cuda' ? ['xla', 'tensorflow'] : ['xla', 'tensorflow', 'wasm', 'cpu']
-  const candidates = backend === 'auto' ? all : [backend]
+  const candidates = backend === 'auto' ? automatic(options.device ?? 'auto') : [backend]
   const failures: string[] = []
+  const causes: unknown[] = []
   for (const name of candidates) {
     try {
       const engine = await loaders[name](options)
@@ -97,8 +142,14 @@ export const loadEngine = async (options: LoadEngineOptions = {}): Promise<Engin
       }
       return engine
     } catch (error) {
+      causes.push(error)
       failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  throw new EngineError(`no engine could be started.\n  ${failures.join('\n  ')}`, { field: 'backend', cure: faster })
+  const cure = backend === 'auto' || backend === 'xla' ? { cure: faster } : {}
+  throw new EngineError(`no engine could be started.\n  ${failures.join('\n  ')}`, {
+    field: 'backend',
+    cause: causes,
+    ...cure,
+  })
 }

@@ -1,3 +1,4 @@
+import type { Precision, ProgramProfile } from '@babble/tfjs-backend-xla'
 import * as tf from '@tensorflow/tfjs-core'
 import { type CompiledFunction, compile } from '../engine/index'
 import { ConfigError, TrainingError } from '../errors'
@@ -14,6 +15,10 @@ export interface TrainStepOptions<B extends Batch> {
   readonly clipNorm?: number
   /** Micro-batches to a step. */
   readonly accumulate: number
+  /** Devices that share each micro-batch. Default 1. */
+  readonly devices?: number
+  /** What products compute in, see `compile`. Default `float32`. */
+  readonly precision?: Precision
 }
 
 /** The numbers that change from step to step. */
@@ -54,7 +59,7 @@ export class TrainStep<B extends Batch = Batch> {
   #objectiveMetrics: string[] | undefined
 
   constructor(options: TrainStepOptions<B>) {
-    const { parameters, optimizer, accumulate, objective, clipNorm } = options
+    const { parameters, optimizer, accumulate, objective, clipNorm, devices = 1, precision = 'float32' } = options
     if (parameters.length === 0) throw new ConfigError('the model has no trainable parameter.', { field: 'model' })
     if (!Number.isInteger(accumulate) || accumulate < 1) {
       throw new ConfigError(`accumulate is ${accumulate}; it must be a whole number of at least 1.`, {
@@ -76,13 +81,20 @@ export class TrainStep<B extends Batch = Batch> {
     )
     this.#fused = compile((groups, batch, key, controls) => this.#runFused(groups, batch, key, controls), {
       name: `${objective.name} step`,
+      devices,
+      precision,
+      sharded: [1],
     })
     this.#gather = compile((groups, batch, key, controls) => this.#runGather(groups, batch, key, controls), {
       name: `${objective.name} gradients`,
+      devices,
+      precision,
+      sharded: [1],
     })
     // The count of connected parameters is a static argument: should it grow, the update is traced anew.
     this.#update = compile((groups, _connected, raws, controls) => this.#runUpdate(groups, raws, controls), {
       name: `${objective.name} update`,
+      devices,
     })
   }
 
@@ -111,6 +123,18 @@ export class TrainStep<B extends Batch = Batch> {
       }
     } finally {
       tf.dispose([numbers, keys])
+    }
+  }
+
+  /** Times the parts of the program that computes one micro-batch's gradients (and, without accumulation, updates) one by one; `xla` only. */
+  profile(batch: Batch, controls: StepControls): ProgramProfile {
+    const program = this.#options.accumulate === 1 ? this.#fused : this.#gather
+    const numbers = tf.tensor1d([controls.step, ...controls.learningRates], 'float32')
+    const key = tf.tensor1d(controls.keys[0]!, 'int32')
+    try {
+      return program.profile(controls.activeGroups.join(','), batch, key, numbers)
+    } finally {
+      tf.dispose([numbers, key])
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Precision } from '@babble/tfjs-backend-xla'
 import type * as tf from '@tensorflow/tfjs-core'
 import type { HostTensor } from '../checkpoint/index'
 import type { BatchSource } from '../data/index'
@@ -28,6 +29,16 @@ export interface TrainerOptions<B extends Batch = Batch> {
   readonly clipNorm?: number
   /** Micro-batches to an update; their gradients are joined as those of one large batch. Default 1. */
   readonly accumulate?: number
+  /**
+   * Devices that share each micro-batch, cut along axis 0, which must be a multiple of it; they are given to the engine by
+   * `loadEngine({ xla: { deviceCount } })`. The run is that of one device, up to the order of summation. Default 1.
+   */
+  readonly devices?: number
+  /**
+   * `bf16`: matrix products, convolutions and the elementwise work between them in bfloat16, with float32 sums, norms, losses, parameters and
+   * optimiser state; it is fast on GPUs and on CPUs with AMX. On other engines than `xla` it changes nothing. Default `float32`.
+   */
+  readonly precision?: Precision
   /** All the run's randomness follows from it. */
   readonly seed: number
   /** Where the log and the checkpoints go. Default: nothing is written. */

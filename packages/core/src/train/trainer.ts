@@ -68,7 +68,14 @@ export class Trainer<B extends Batch = Batch> {
   constructor(options: TrainerOptions<B>) {
     const { maxSteps, seed, accumulate = 1, parameterGroups = [], monitors = [] } = options
     checkCount('maxSteps', maxSteps)
-    for (const field of ['checkpointEvery', 'keepLast', 'logEvery', 'evaluateEvery', 'nonFinitePatience'] as const) {
+    for (const field of [
+      'devices',
+      'checkpointEvery',
+      'keepLast',
+      'logEvery',
+      'evaluateEvery',
+      'nonFinitePatience',
+    ] as const) {
       if (options[field] !== undefined) checkCount(field, options[field])
     }
     if (!Number.isSafeInteger(seed))
@@ -82,6 +89,8 @@ export class Trainer<B extends Batch = Batch> {
       objective: options.objective,
       optimizer: options.optimizer,
       accumulate,
+      ...(options.devices === undefined ? {} : { devices: options.devices }),
+      ...(options.precision === undefined ? {} : { precision: options.precision }),
       ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
     })
   }

@@ -1,0 +1,2 @@
+export { type ConnectOptions, connectKeyValueStore, type KeyValueStore } from './connect'
+export { type ProcessGroup, processGroupFromEnvironment } from './launcher'
