@@ -9,6 +9,7 @@ import { catalogue } from './ops/catalogue'
 import { type RaceOptions, Runner, race } from './ops/race'
 import { select } from './ops/select'
 import {
+  commandLine,
   contestantsOption,
   deviceOption,
   OptionError,
@@ -63,6 +64,8 @@ const runOps = async (): Promise<void> => {
     turnSeconds: positiveNumber('turn', values.turn),
     patience: positiveNumber('patience', values.patience),
     slowSeconds: 5,
+    // Eight bits of mantissa: means of many values agree much better than single ones.
+    leastTolerance: settings.precision === 'bf16' ? 0.02 : 0,
   }
   const cases = select(catalogue(), values.filter)
   const benchFolder = fileURLToPath(new URL('..', import.meta.url))
@@ -84,6 +87,7 @@ const runOps = async (): Promise<void> => {
         console.log(`Left out: ${error.message}`)
       }
     }
+    if (runners.length === 0) throw new ContestantError('no contestant could start.')
     for (const op of cases) {
       const result = await race(op, runners, options)
       results.push(result)
@@ -101,7 +105,7 @@ const runOps = async (): Promise<void> => {
   const record: OpsRecord = {
     kind: 'ops',
     date,
-    command: ['npm run bench:ops --', ...process.argv.slice(2)].join(' '),
+    command: commandLine('bench:ops', process.argv.slice(2)),
     machine: describeMachine(),
     ...settings,
     contestants,
@@ -125,7 +129,7 @@ if (values.help) console.log(help)
 else if (values.list) for (const { id } of catalogue()) console.log(id)
 else {
   await runOps().catch((error: unknown) => {
-    if (!(error instanceof OptionError)) throw error
+    if (!(error instanceof OptionError || error instanceof ContestantError)) throw error
     console.error(error.message)
     process.exitCode = 2
   })

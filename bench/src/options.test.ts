@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  commandLine,
   contestantsOption,
   deviceOption,
   OptionError,
@@ -33,5 +34,15 @@ describe('options of the benchmarks', () => {
     expect(threadsOption('2')).toBe(2)
     expect(threadsOption(undefined)).toBeGreaterThanOrEqual(1)
     expect(() => threadsOption('0')).toThrow('--threads')
+  })
+
+  it('writes down a command that a shell takes again', () => {
+    expect(commandLine('bench', [])).toBe('npm run bench')
+    expect(commandLine('bench', ['--rounds', '3', '--contestants', 'ours,pytorch-compile'])).toBe(
+      'npm run bench -- --rounds 3 --contestants ours,pytorch-compile',
+    )
+    expect(commandLine('bench:ops', ['--filter', 'layer norm,x Wᵀ $1'])).toBe(
+      'npm run bench:ops -- --filter "layer norm,x Wᵀ \\$1"',
+    )
   })
 })

@@ -39,3 +39,9 @@ export const contestantsOption = (text: string): ContestantKey[] => {
 /** Default: every core of the machine. */
 export const threadsOption = (text: string | undefined): number =>
   text === undefined ? availableParallelism() : wholeNumber('threads', text, 1)
+
+/** The command of a record as a shell takes it again: arguments with other than plain characters are quoted. */
+export const commandLine = (script: string, args: readonly string[]): string => {
+  const quoted = args.map((arg) => (/^[\w.,:=/@%+-]+$/.test(arg) ? arg : `"${arg.replaceAll(/(["\\$`])/g, '\\$1')}"`))
+  return args.length === 0 ? `npm run ${script}` : `npm run ${script} -- ${quoted.join(' ')}`
+}

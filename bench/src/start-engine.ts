@@ -20,7 +20,8 @@ export const startEngine = async ({ contestant, device, precision }: WorkerArgum
   const backend = engines[contestant]
   if (!backend) throw new Error(`"${contestant}" does not run on a TensorFlow.js engine.`)
   if (backend === 'wasm' && device !== 'cpu') throw new Error('this engine runs on the CPU only.')
-  if (precision !== 'float32') throw new Error(`this engine computes in float32 only, not in ${precision}.`)
+  if (precision !== 'float32' && backend !== 'xla')
+    throw new Error(`this engine computes in float32 only, not in ${precision}.`)
   const engine = await loadEngine({ backend, device, quiet: true })
   if (engine.device !== device) throw new Error(`this engine runs on ${engine.device}, not on ${device}.`)
   return engine

@@ -88,6 +88,7 @@ const main = async (): Promise<void> => {
     optimizer: { learningRate, betas, eps, weightDecay },
     clipNorm,
     accumulate: 1,
+    precision: worker.precision,
   })
   const training = new Training(step, await makeBatches(config, specification), learningRate)
 

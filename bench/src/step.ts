@@ -5,7 +5,15 @@ import { parseArgs } from 'node:util'
 import { ContestantError } from './contestant'
 import { launchOf } from './contestants'
 import { describeMachine } from './machine'
-import { contestantsOption, deviceOption, OptionError, precisionOption, threadsOption, wholeNumber } from './options'
+import {
+  commandLine,
+  contestantsOption,
+  deviceOption,
+  OptionError,
+  precisionOption,
+  threadsOption,
+  wholeNumber,
+} from './options'
 import { freshProgramCache } from './program-cache'
 import type { Preparation, StepContestant, StepRecord } from './report/records'
 import { stepRows } from './report/step-rows'
@@ -106,7 +114,7 @@ const runSteps = async (): Promise<void> => {
   const record: StepRecord = {
     kind: 'step',
     date,
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    command: commandLine('bench', process.argv.slice(2)),
     machine: describeMachine(),
     ...settings,
     specification,

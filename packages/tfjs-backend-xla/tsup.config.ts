@@ -11,5 +11,8 @@ export default [
   library({ index: 'src/index.ts', gradients: 'src/gradients.ts' }, gradients),
   program({ cli: 'src/cli.ts', probe: 'src/doctor/probe.ts' }),
   // Threads that `src/distributed/connect.ts` starts.
-  program({ 'store-thread': 'src/distributed/store-thread.ts', 'callback-thread': 'src/distributed/callback-thread.ts' }),
+  program({
+    'store-thread': 'src/distributed/store-thread.ts',
+    'callback-thread': 'src/distributed/callback-thread.ts',
+  }),
 ].flat()

@@ -13,6 +13,8 @@ export interface RaceOptions {
   readonly patience: number
   /** A contestant whose call takes longer than this is timed by that one call. */
   readonly slowSeconds: number
+  /** How far (relative) results may lie apart at least, whatever the op's own tolerance. */
+  readonly leastTolerance: number
 }
 
 /** A contestant of the op benchmark; one that was ended for being late is started again for the next op. */
@@ -51,7 +53,7 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
 
 /** Lets all contestants run one op in turns. */
 export const race = async (op: OpCase, runners: readonly Runner[], options: RaceOptions): Promise<OpResult> => {
-  const { rounds, turnSeconds, patience, slowSeconds } = options
+  const { rounds, turnSeconds, patience, slowSeconds, leastTolerance } = options
   const missing: Partial<Record<ContestantKey, string>> = {}
   const prepared = new Map<ContestantKey, OpAnswer['prepare']>()
   for (const runner of runners) {
@@ -98,7 +100,10 @@ export const race = async (op: OpCase, runners: readonly Runner[], options: Race
       medianSeconds: median(mine.flat()),
       rounds: mine,
       ...(ratio && { ratio }),
-      ...(key !== 'ours' && ours.checksums && { agrees: agree(preparation.checksums, ours.checksums, op.tolerance) }),
+      ...(key !== 'ours' &&
+        ours.checksums && {
+          agrees: agree(preparation.checksums, ours.checksums, Math.max(op.tolerance, leastTolerance)),
+        }),
     }
   }
   return {

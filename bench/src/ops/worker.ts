@@ -4,6 +4,7 @@
 import { type CompiledFunction, compile } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { decline, serve } from '../serve'
+import type { Precision } from '../settings'
 import { startEngine, type WorkerArguments } from '../start-engine'
 import type { OpWork } from './case'
 import { type OpProgram, opProgram } from './programs'
@@ -20,7 +21,7 @@ class PreparedOp {
   readonly #compiled: CompiledFunction<[tf.Scalar, tf.Tensor[]], Results>
   readonly #one = tf.scalar(1)
 
-  constructor(work: OpWork) {
+  constructor(work: OpWork, precision: Precision) {
     this.#program = opProgram(work)
     const { call } = this.#program
     this.#compiled = compile(
@@ -28,7 +29,7 @@ class PreparedOp {
         outputs: call(...inputs),
         marker: tf.add(marker, 1) as tf.Scalar,
       }),
-      { name: work.kind },
+      { name: work.kind, precision },
     )
   }
 
@@ -68,10 +69,9 @@ const main = async (): Promise<void> => {
   const engine = await startEngine(settings)
   let op: PreparedOp | undefined
   await serve<OpRequest>({ name: `Babble, ${engine.description}`, threads: settings.threads }, async (request) => {
-    op ??= undefined
     if (request.do === 'prepare') {
       op?.dispose()
-      op = new PreparedOp(request.work)
+      op = new PreparedOp(request.work, settings.precision)
       const prepareSeconds = op.call()
       const callSeconds = op.call()
       return { prepareSeconds, callSeconds, checksums: op.checksums() } satisfies OpAnswer['prepare']

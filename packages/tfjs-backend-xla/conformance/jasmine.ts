@@ -4,6 +4,11 @@ import type { SpecResult } from './verdict.ts'
 /** The part of a spec's full name that names the test environment. */
 const ENVIRONMENT = / (xla|cpu) \{\}/
 
+const require = createRequire(import.meta.url)
+
+/** For how long a spec may run. */
+const TIMEOUT_MS = 600_000
+
 interface Suite {
   readonly id: string
 }
@@ -28,11 +33,16 @@ export interface JasmineRun<T> {
 
 /** Declares specs, runs them in the order of declaration, and tells what became of each. */
 export const runJasmine = async <T>({ declare, filter, quiet }: JasmineRun<T>) => {
-  const jasmineRequire = createRequire(import.meta.url)('jasmine-core')
+  const jasmineRequire = require('jasmine-core')
   const jasmine = jasmineRequire.boot(jasmineRequire)
   const env = jasmine.getEnv()
   const globals = globalThis as unknown as Globals
-  Object.assign(globals, jasmineRequire.interface(jasmine, env), { jasmine })
+  jasmine.DEFAULT_TIMEOUT_INTERVAL = TIMEOUT_MS
+  // Some files of the suite set a shorter one. How fast the backend is on a busy machine is not the question here.
+  const withFixedTimeout = Object.create(jasmine, {
+    DEFAULT_TIMEOUT_INTERVAL: { get: () => TIMEOUT_MS, set: () => {} },
+  })
+  Object.assign(globals, jasmineRequire.interface(jasmine, env), { jasmine: withFixedTimeout })
 
   // Jasmine does not know which file declares a suite.
   const fileOfSuite = new Map<string, string | undefined>()

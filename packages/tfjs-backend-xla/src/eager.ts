@@ -9,10 +9,13 @@ import type { ProgramCache } from './program-cache'
 import { Storage } from './storage'
 
 /** Recorded ops beyond which the work is run when a new outermost `tf.tidy` begins. */
-const SOFT_LIMIT = 1000
+const SOFT_LIMIT = 300
 
-/** Recorded ops beyond which the work is run before the next kernel, wherever that is. */
-const HARD_LIMIT = 4000
+/**
+ * Recorded ops beyond which the work is run before the next kernel, wherever that is. Compiling takes more than
+ * proportionally longer with length: two programs of 300 ops compile faster than one of 600.
+ */
+const HARD_LIMIT = 600
 
 /**
  * The program that kernels outside of `jit` record into.
@@ -27,7 +30,7 @@ export class EagerProgram {
   readonly #pending = new Set<DenseEntry>()
   /** Memory that the program reads and that no tensor holds any more. */
   readonly #dying = new Set<Storage>()
-  /** The outermost `tf.tidy` when an op was recorded last. */
+  /** The outermost `tf.tidy` around the last kernel. */
   #tidyId: number | undefined
 
   get graph(): Graph {
@@ -36,15 +39,14 @@ export class EagerProgram {
 
   /** Whether the work recorded so far should be run before a kernel with these inputs is recorded. */
   cutsBefore(inputs: Iterable<TensorInfo | undefined | null>, isPending: (info: TensorInfo) => boolean): boolean {
+    const tidyId = outermostTidy()
+    const isNewTidy = tidyId !== undefined && tidyId !== this.#tidyId
+    this.#tidyId = tidyId
     const { size } = this.#graph
     if (size === 0) return false
-    if (size > HARD_LIMIT) return true
+    if (size > HARD_LIMIT || (size > SOFT_LIMIT && isNewTidy)) return true
     for (const info of inputs) if (info && isVariable(info) && isPending(info)) return true
-    if (size <= SOFT_LIMIT) return false
-    const tidyId = outermostTidy()
-    const isNew = tidyId !== undefined && tidyId !== this.#tidyId
-    this.#tidyId = tidyId
-    return isNew
+    return false
   }
 
   /** The recorded value of memory. */

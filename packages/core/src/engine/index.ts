@@ -1,4 +1,13 @@
-export { formatProfile, type Precision, type ProfileRow, type ProgramProfile } from '@babble/tfjs-backend-xla'
+export {
+  checkpoint,
+  cond,
+  formatProfile,
+  type Precision,
+  type ProfileRow,
+  type ProgramProfile,
+  scan,
+  whileLoop,
+} from '@babble/tfjs-backend-xla'
 export { type CompiledFunction, type CompileOptions, compile } from './compile'
 export { EngineBuildError, EngineError } from './errors'
 export {

@@ -2,6 +2,7 @@ import '@babble/tfjs-backend-xla/gradients'
 import {
   type DeviceKind,
   findPlugin,
+  hasNvidiaGpu,
   installHint,
   installPlugin,
   type RegisterOptions,
@@ -62,9 +63,9 @@ const loadXla = async ({
 
 /** Which of the two packages may serve, best first: the CUDA build runs on the CPU too. */
 const variantsFor = (choice: EngineChoice, device: 'auto' | EngineDevice): TfjsNodeVariant[] => {
-  if (choice === 'tfjs-node-gpu') return ['gpu']
+  if (choice === 'tfjs-node-gpu' || device === 'cuda') return ['gpu']
   if (choice === 'tfjs-node') return ['cpu']
-  return device === 'cuda' ? ['gpu'] : device === 'cpu' ? ['cpu', 'gpu'] : ['gpu', 'cpu']
+  return device === 'auto' && hasNvidiaGpu() ? ['gpu', 'cpu'] : ['cpu', 'gpu']
 }
 
 const loadTensorFlow = async (
@@ -73,6 +74,9 @@ const loadTensorFlow = async (
 ): Promise<Engine> => {
   if (device !== 'auto' && device !== 'cpu' && device !== 'cuda') {
     throw new EngineError(`tfjs-node runs on the CPU and on NVIDIA GPUs, not on "${device}".`, { field: 'device' })
+  }
+  if (choice === 'tfjs-node' && device === 'cuda') {
+    throw new EngineError('tfjs-node runs on the CPU; tfjs-node-gpu is the one for NVIDIA GPUs.', { field: 'device' })
   }
   const variants = variantsFor(choice, device)
   if (install && choice !== 'tensorflow') await buildTfjsNode({ gpu: choice === 'tfjs-node-gpu', ...progressOf(quiet) })
@@ -146,10 +150,12 @@ export const loadEngine = async (options: LoadEngineOptions = {}): Promise<Engin
       failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  const cure = backend === 'auto' || backend === 'xla' ? { cure: faster } : {}
-  throw new EngineError(`no engine could be started.\n  ${failures.join('\n  ')}`, {
-    field: 'backend',
-    cause: causes,
-    ...cure,
-  })
+  if (backend !== 'auto') {
+    throw new EngineError(`the engine asked for could not be started: ${failures[0]}`, {
+      field: 'backend',
+      cause: causes,
+    })
+  }
+  const message = `no engine could be started.\n  ${failures.join('\n  ')}\n`
+  throw new EngineError(message, { field: 'backend', cause: causes, cure: faster })
 }

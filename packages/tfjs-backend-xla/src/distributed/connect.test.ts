@@ -76,7 +76,8 @@ describe('connectKeyValueStore', () => {
       console.log(native.get('node/' + other, 20000).value)
       // Process 0 keeps the store until the other has read from it.
       native.put('done/' + group.rank, '')
-      native.get('done/' + other, 20000)
+      // An error would be made on this thread, which therefore must not block: the other one may have gone.
+      await native.getAsync('done/' + other, 20000)
       await store.close()`
     const run = (rank: number) => {
       const environment = { RANK: `${rank}`, WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: `${port}` }

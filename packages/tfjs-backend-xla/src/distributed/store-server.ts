@@ -31,7 +31,7 @@ export class StoreServer {
 
   close(): void {
     for (const all of this.#waiting.values()) for (const { timer } of all) clearTimeout(timer)
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets) socket.end()
     this.#server.close()
   }
 

@@ -13,6 +13,8 @@ export interface LoweringContext<Attributes> {
   readonly attrs: Attributes
   /** What the program will run on, for lowerings that differ. */
   readonly device: DeviceKind
+  /** Whether a function is being recorded, and not a call that is run once as it stands. */
+  readonly isTracing: boolean
   /** An input's values where the host has them at hand, for checks that TensorFlow.js makes on values. Never inside `jit`. */
   readonly hostValues: (input: Node) => HostValues | undefined
   /** Whole numbers that differ from call to call, as an input of the program, which then is compiled once for all of them. */
@@ -58,6 +60,7 @@ export const defineXlaKernel = <Attributes = NamedAttrMap>(kernelName: string, l
           list: Object.values(nodes),
           attrs: (attrs ?? {}) as Attributes,
           device: xla.device,
+          isTracing: xla.trace !== undefined,
           hostValues: (input) => (xla.trace ? undefined : valuesAtHand(input)),
           argument: (values) => argument(xla, values),
         }),

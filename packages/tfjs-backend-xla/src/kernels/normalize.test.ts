@@ -33,7 +33,9 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('normalisation', () => {
   })
 
   it('refuses statistics of different ranks', () => {
-    expect(() => tf.batchNorm4d(tf.ones([1, 1, 1, 2]), tf.ones([2]), tf.ones([1, 1, 1, 2]))).toThrow(/equal ranks/)
+    expect(() => tf.batchNorm4d(tf.ones([1, 1, 1, 2]), tf.tensor1d([0, 0]), tf.tensor4d([1, 1], [1, 1, 1, 2]))).toThrow(
+      /equal ranks/,
+    )
   })
 
   it.each([1, 2, 9])('of the local response over %s channels to each side, with gradients', async (radius) => {

@@ -73,7 +73,7 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('pooling', () => {
       await expectAsOnCpu(
         (x) => {
           const { result, indexes } = tf.maxPoolWithArgmax(x as tf.Tensor4D, 2, 1, 'same', batch)
-          return [result, indexes]
+          return [result!, indexes!]
         },
         [input],
       )

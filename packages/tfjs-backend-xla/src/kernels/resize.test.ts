@@ -30,16 +30,25 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('resizing', () => {
 
     it(`${name} has gradients`, async () => {
       for (const size of sizes) {
-        // TensorFlow.js's cpu backend swaps height and width of the bilinear gradient's shape, so the image is square.
+        // One square image: TensorFlow.js's cpu backend swaps height and width of the bilinear gradient's shape and
+        // takes the nearest gradient of a batch's further images from the wrong places.
         for (const corners of [false, true])
           await expectAsOnCpu(
             gradients((x) => resize(x as tf.Tensor4D, size, corners)),
-            [noise([2, 4, 4, 3])],
+            [noise([1, 4, 4, 3])],
             1e-5,
           )
       }
     })
   }
+
+  it('gives every image of a batch its own gradient', async () => {
+    await tf.setBackend('xla')
+    const doubled = (x: tf.Tensor) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [2, 2])
+    const gradient = tf.grad((x: tf.Tensor) => tf.mul(doubled(x), x))(tf.tensor4d([2, 3], [2, 1, 1, 1]))
+    // d/dx of 4 x^2 over the four copies.
+    expect(Array.from(gradient.dataSync())).toEqual([16, 24])
+  })
 
   it('has the gradient of half pixel centres, which TensorFlow.js has not', async () => {
     await tf.setBackend('xla')

@@ -93,7 +93,7 @@ export const registerShape = (): void => {
       )
     })
   })
-  defineXlaKernel<{ begin: number[]; size: number[] }>('Slice', ({ h, inputs, attrs }) => {
+  defineXlaKernel<{ begin: number[]; size: number[] }>('Slice', ({ h, inputs, attrs, isTracing, argument }) => {
     const x = inputs.x!
     const [begin, size] = slice_util.parseSliceParams(
       { shape: [...x.type.shape] } as never,
@@ -101,6 +101,12 @@ export const registerShape = (): void => {
       attrs.size,
     ) as [number[], number[]]
     slice_util.assertParamsValid({ shape: [...x.type.shape], rank: x.type.shape.length } as never, begin, size)
+    // A batch cut out of a data set: one program serves all batches.
+    if (!isTracing && x.op === 'parameter' && begin.some((from) => from > 0)) {
+      const at = argument(Int32Array.from(begin))
+      const starts = begin.map((_, axis) => h.reshape(h.slice(at, [axis], [axis + 1]), []))
+      return h.dynamicSlice(x, starts, size)
+    }
     return h.slice(
       x,
       begin,

@@ -51,7 +51,7 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('reading images at computed plac
 
   it('transforms every image of a batch, where TensorFlow.js stops after the first', async () => {
     await tf.setBackend('xla')
-    const image = tf.range(0, 8).reshape([2, 2, 2, 1]) as tf.Tensor4D
+    const image = tf.reshape(tf.range(0, 8), [2, 2, 2, 1]) as tf.Tensor4D
     const left = [1, 0, 1, 0, 1, 0, 0, 0]
     const same = [1, 0, 0, 0, 1, 0, 0, 0]
     const moved = tf.image.transform(image, tf.tensor2d([left, same]), 'nearest', 'constant', -1)

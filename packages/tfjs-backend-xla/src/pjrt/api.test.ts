@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { checkVersion } from './api'
+import { checkVersion, PjrtApi } from './api'
 import { tidyMessage, XlaError } from './errors'
-import { API_TABLE, ARGS, SLOTS } from './layouts'
+import { API_TABLE, type ApiFunction, ARGS, SLOTS } from './layouts'
+import { addressOf } from './native'
 
 describe('checkVersion', () => {
   const wholeTable = API_TABLE.functions + 8 * 138
@@ -25,6 +26,45 @@ describe('checkVersion', () => {
     const needed = API_TABLE.functions + 8 * (Math.max(...Object.values(SLOTS)) + 1)
     expect(() => checkVersion('p.so', { major: 0, minor: 115 }, needed)).not.toThrow()
     expect(() => checkVersion('p.so', { major: 0, minor: 115 }, needed - 8)).toThrow(XlaError)
+  })
+})
+
+describe('a plugin whose table does not fit', () => {
+  /** A table of functions that would crash if one were called. */
+  const table = (change: (view: DataView) => void): PjrtApi => {
+    const view = new DataView(new ArrayBuffer(API_TABLE.functions + 8 * 138))
+    view.setBigUint64(API_TABLE.structSize, BigInt(view.byteLength), true)
+    view.setBigUint64(API_TABLE.versionStructSize, 24n, true)
+    view.setInt32(API_TABLE.minorVersion, 115, true)
+    for (let slot = 0; slot < 138; slot++) view.setBigUint64(API_TABLE.functions + 8 * slot, 0x10n, true)
+    change(view)
+    return new PjrtApi('fake.so', addressOf(view))
+  }
+  const without = (name: ApiFunction) =>
+    table((view) => view.setBigUint64(API_TABLE.functions + 8 * SLOTS[name], 0n, true))
+
+  it('is refused with a sentence before anything is called', () => {
+    expect(table(() => {}).version).toEqual({ major: 0, minor: 115 })
+    expect(() => table((view) => view.setInt32(API_TABLE.minorVersion, 81, true))).toThrow(
+      /fake\.so has API version 0\.81, older than 0\.100: .*Install a current one/,
+    )
+    expect(() => table((view) => view.setInt32(API_TABLE.majorVersion, 1, true))).toThrow(/speaks version 0/)
+    expect(() => table((view) => view.setBigUint64(API_TABLE.structSize, 400n, true))).toThrow(
+      /0\.115, but its table of functions takes 400 bytes where \d+ are needed.*install it again/,
+    )
+    for (const size of [0n, 16n, 0x7fff_ffff_ffffn]) {
+      expect(() => table((view) => view.setBigUint64(API_TABLE.versionStructSize, size, true))).toThrow(
+        /no readable API version/,
+      )
+    }
+  })
+
+  it('is refused without a function that is needed, and taken without one that can be missed', () => {
+    expect(() => without('LoadedExecutable_Execute')).toThrow(
+      /lacks LoadedExecutable_Execute, which this package needs/,
+    )
+    const api = without('Executable_Serialize')
+    expect(() => api.function('Executable_Serialize')).toThrow(/does not offer Executable_Serialize/)
   })
 })
 

@@ -7,6 +7,19 @@ import { copyBytes, loadKoffi, loadPinned, quietLogs, readString, Struct, tuneAl
 /** Plugins before this return wrong results with donated buffers. */
 const OLDEST_MINOR = 100
 
+/** Size of `PJRT_Api_Version` up to the minor version. */
+const VERSION_STRUCT_BYTES = 24
+
+/** What can be done without: the compile cache, several devices, and questions about memory. */
+const OPTIONAL: ReadonlySet<string> = new Set<ApiFunction>([
+  'Executable_Serialize',
+  'Executable_DeserializeAndLoad',
+  'Executable_GetCompiledMemoryStats',
+  'Buffer_CopyToDevice',
+])
+
+const REQUIRED = (Object.keys(SLOTS) as ApiFunction[]).filter((name) => !OPTIONAL.has(name))
+
 type NativeFunction = ((args: bigint) => bigint | null) & {
   async(args: bigint, callback: (error: Error | null, result: bigint | null) => void): void
 }
@@ -32,9 +45,17 @@ export class PjrtApi {
   private readonly eventReady = new Struct(ARGS.Event_IsReady)
   private readonly eventDestroy = new Struct(ARGS.Event_Destroy)
 
-  private constructor(path: string, tableAddress: bigint) {
+  /** @internal Checks the table before any of its functions is called: on a mismatch that would crash the process. */
+  constructor(path: string, tableAddress: bigint) {
     this.path = path
     const header = new DataView(copyBytes(tableAddress, API_TABLE.functions))
+    const versionSize = Number(header.getBigUint64(API_TABLE.versionStructSize, true))
+    if (versionSize < VERSION_STRUCT_BYTES || versionSize > 1024) {
+      throw new XlaError(
+        `The PJRT plugin ${path} has no readable API version: it is damaged, or made for another interface.`,
+        'UNIMPLEMENTED',
+      )
+    }
     this.version = {
       major: header.getInt32(API_TABLE.majorVersion, true),
       minor: header.getInt32(API_TABLE.minorVersion, true),
@@ -42,6 +63,13 @@ export class PjrtApi {
     const structSize = Number(header.getBigUint64(API_TABLE.structSize, true))
     checkVersion(path, this.version, structSize)
     this.table = new BigUint64Array(copyBytes(tableAddress, structSize & ~7))
+    const missing = REQUIRED.filter((name) => !this.table[(API_TABLE.functions >> 3) + SLOTS[name]])
+    if (missing.length > 0) {
+      throw new XlaError(
+        `The PJRT plugin ${path} lacks ${missing.join(', ')}, which this package needs. Install a current plugin.`,
+        'UNIMPLEMENTED',
+      )
+    }
     const koffi = loadKoffi()
     this.prototype = koffi.proto('void *', ['void *'])
     this.deleterPrototype = koffi.proto('void', ['void *'])
@@ -147,7 +175,15 @@ export function checkVersion(path: string, { major, minor }: ApiVersion, structS
       'UNIMPLEMENTED',
     )
   }
-  if (minor < OLDEST_MINOR || structSize < API_TABLE.functions + 8 * (lastSlot + 1)) {
+  const needed = API_TABLE.functions + 8 * (lastSlot + 1)
+  if (minor >= OLDEST_MINOR && structSize < needed) {
+    throw new XlaError(
+      `The PJRT plugin ${path} says that it has API version 0.${minor}, but its table of functions takes ${structSize} bytes ` +
+        `where ${needed} are needed. It is damaged or incomplete: install it again, e.g. with \`npx tfjs-xla install cpu\`.`,
+      'UNIMPLEMENTED',
+    )
+  }
+  if (minor < OLDEST_MINOR) {
     throw new XlaError(
       `The PJRT plugin ${path} has API version 0.${minor}, older than 0.${OLDEST_MINOR}: such plugins compute wrong ` +
         'results when buffers are donated. Install a current one, e.g. with `npx tfjs-xla install cpu`.',

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { formatBytes } from '../install/format'
 import { specByteLength, specToString, type TensorSpec } from './element-type'
 import { XlaError } from './errors'
 import type { NativeHandle } from './handle'
@@ -131,5 +132,11 @@ export class PjrtBuffer {
 
 /** Host memory that is not zeroed first: every byte is about to be written. */
 function hostMemory(bytes: number): ArrayBuffer {
-  return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer
+  try {
+    return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer
+  } catch (cause) {
+    throw new XlaError(`Reading ${formatBytes(bytes)} to the host: there is no memory for them`, 'RESOURCE_EXHAUSTED', {
+      cause,
+    })
+  }
 }

@@ -106,7 +106,8 @@ export class PjrtClient {
     try {
       withPinned(encoded, () => api.call('Client_Create', args))
     } catch (error) {
-      if (!distributed || !(error instanceof XlaError) || !/option.*(num_nodes|node_id)/.test(error.message)) throw error
+      if (!distributed || !(error instanceof XlaError) || !/option.*(num_nodes|node_id)/.test(error.message))
+        throw error
       const message = `The PJRT plugin ${pluginPath} takes no part in runs of several processes (XLA's CPU plugin does not).`
       throw new XlaError(message, 'UNIMPLEMENTED', { cause: error })
     }

@@ -53,6 +53,8 @@ export function tidyMessage(message: string): string {
   return (telling.length > 0 ? telling : lines).join('\n')
 }
 
+const OUT_OF_MEMORY = /Out of memory (?:while trying to allocate|allocating)/
+
 /** Lines of XLA's own words that a message repeats: some go on for hundreds. */
 const LINES_KEPT = 12
 
@@ -60,8 +62,10 @@ const LINES_KEPT = 12
  * An error for what XLA, a library below it, or the loader reported. A failure that is known is explained first, with
  * what to do about it; XLA's own words follow, and are in full the `cause`.
  */
-export function failure(message: string, code: XlaErrorCode, context: Partial<FailureContext> = {}): XlaError {
+export function failure(message: string, given: XlaErrorCode, context: Partial<FailureContext> = {}): XlaError {
   const original = tidyMessage(message)
+  // What depends on a computation that had no memory fails as INTERNAL, with the first failure's words.
+  const code = given === 'INTERNAL' && OUT_OF_MEMORY.test(original) ? 'RESOURCE_EXHAUSTED' : given
   const explanation = explain(original, context)
   if (!explanation) return new XlaError(original, code)
   const lines = original.split('\n')

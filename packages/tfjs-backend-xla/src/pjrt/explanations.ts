@@ -142,6 +142,13 @@ const EXPLANATIONS: readonly Explanation[] = [
     explain: (_, context) => explainLibraryStart('A CUDA library', context),
   },
   {
+    // XLA's CPU runtime has this for any product that fails; allocating is what does.
+    pattern: /YNNPACK operation failed: error/,
+    explain: () =>
+      'A matrix product or convolution failed on the CPU: most likely its working memory could not be allocated. Use a smaller ' +
+      'batch or shorter sequences, accumulate gradients over micro-batches, or use `checkpoint`.',
+  },
+  {
     pattern:
       /Out of memory (?:while trying to allocate|allocating) ([\d.]+ ?[KMGT]?i?B?(?:ytes)?)|Failed to allocate request for ([\d.]+[KMGT]?i?B)|(?:CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation)|hipErrorOutOfMemory/i,
     explain: ([, wanted, requested], context) => explainOutOfMemory(wanted ?? requested, context),

@@ -64,7 +64,8 @@ export class HugePages {
     this.execution?.release()
     this.execution = execution
     this.giveUpAt = performance.now() + GIVE_UP_MS
-    this.mark()
+    // Looking for the block takes a millisecond: that is left to the timer.
+    if (this.address !== 0n) this.markAt(this.address)
     this.timer ??= setInterval(() => this.poll(), POLL_MS).unref()
   }
 

@@ -1,6 +1,12 @@
 export type { ApiVersion } from './api'
 export { PjrtBuffer } from './buffer'
-export { type BufferOptions, type ClientOptions, type DistributedOptions, PjrtClient, type ProgramOptions } from './client'
+export {
+  type BufferOptions,
+  type ClientOptions,
+  type DistributedOptions,
+  PjrtClient,
+  type ProgramOptions,
+} from './client'
 export { type CompileOptions, encodeCompileOptions } from './compile-options'
 export type { CreateOptionValue } from './create-options'
 export { type ElementType, specByteLength, specToString, type TensorSpec } from './element-type'

@@ -15,7 +15,13 @@ function layout<Field extends string>(size: number, fields: Record<Field, number
 }
 
 /** Byte offsets inside `PJRT_Api`, whose function pointers follow its header. */
-export const API_TABLE = { structSize: 0, majorVersion: 32, minorVersion: 36, functions: 40 } as const
+export const API_TABLE = {
+  structSize: 0,
+  versionStructSize: 16,
+  majorVersion: 32,
+  minorVersion: 36,
+  functions: 40,
+} as const
 
 /** Index of each function in the API table. */
 export const SLOTS = {

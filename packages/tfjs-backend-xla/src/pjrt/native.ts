@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import process from 'node:process'
+import { isMainThread } from 'node:worker_threads'
 import type { default as Koffi, LibraryHandle } from 'koffi'
 import { failure, XlaError } from './errors'
 import type { StructLayout } from './layouts'
@@ -71,6 +72,10 @@ export function loadPinned(path: string): LibraryHandle {
 /** Keeps XLA's informational log lines off stderr, unless the user has asked for some level; warnings stay. */
 export function quietLogs(): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1'
+  if (isMainThread || process.platform === 'win32') return
+  // A worker thread's environment is a copy, which C code does not see.
+  const setenv = loadKoffi().load(null).func('setenv', 'int', ['str', 'str', 'int'])
+  setenv('TF_CPP_MIN_LOG_LEVEL', process.env.TF_CPP_MIN_LOG_LEVEL, 0)
 }
 
 let allocatorTuned = false

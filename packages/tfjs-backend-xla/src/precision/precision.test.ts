@@ -90,13 +90,15 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('jit with precision bf16', () =>
     ])
     const run = jit(
       (x: tf.Tensor2D) =>
-        scan((carry: tf.Tensor2D) => [tf.tanh(tf.matMul(carry, weight)), null], x, null, { length: 3 })[0],
+        scan((carry: tf.Tensor2D) => [tf.tanh(tf.matMul(carry, weight) as tf.Tensor2D), null], x, null, {
+          length: 3,
+        })[0],
       { precision: 'bf16' },
     )
     const x = tf.tensor2d([[1, 2]])
     expect(run.lower(x)).toContain('tensor<2x2xbf16>')
     let expected: tf.Tensor2D = x
-    for (let i = 0; i < 3; i++) expected = tf.tanh(tf.matMul(expected, weight))
+    for (let i = 0; i < 3; i++) expected = tf.tanh(tf.matMul(expected, weight) as tf.Tensor2D)
     const actual = run(x).dataSync()
     expected.dataSync().forEach((value, i) => {
       expect(Math.abs(actual[i]! - value)).toBeLessThan(0.01)

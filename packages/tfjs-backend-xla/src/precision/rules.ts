@@ -32,7 +32,7 @@ export const followers: ReadonlySet<string> = new Set([
 ])
 
 /** TensorFlow.js kernels that stay in float32 as a whole, whatever operations they are made of. */
-const wideKernels: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax', 'CtcLoss', 'CtcLossGrad', 'FusedBatchNorm'])
+export const wideKernels: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax', 'CtcLoss', 'FusedBatchNorm'])
 
 /** Whether a node is one that follows its operands. */
 export const follows = (node: Node): boolean => {

@@ -15,14 +15,13 @@ const WORTH = 1.2
 export const adviseEngines = ({ findings, taken, nvidia, measured }: Situation, xla: readonly string[]): string[] => {
   const advice = [...xla]
   const finding = (name: ProbedEngine) => findings.find(({ engine }) => engine === name)
-  for (const { engine, status } of findings) {
-    if (status !== 'crashed' && status !== 'unusable' && status !== 'timeout') continue
-    if (engine === 'tfjs-node' || engine === 'tfjs-node-gpu') {
-      const gpu = engine === 'tfjs-node-gpu' ? ' --gpu' : ''
-      advice.push(
-        `${engine} is here and does not work: \`npx babble-engine build tfjs-node${gpu} --force\` compiles it anew.`,
-      )
-    }
+  for (const { engine, status, error = '' } of findings) {
+    if (engine !== 'tfjs-node' && engine !== 'tfjs-node-gpu') continue
+    if (status !== 'crashed' && !(status === 'unusable' && error.includes('did not load'))) continue
+    const gpu = engine === 'tfjs-node-gpu' ? ' --gpu' : ''
+    advice.push(
+      `${engine} is here and does not load: \`npx babble-engine build tfjs-node${gpu} --force\` compiles it anew.`,
+    )
   }
   const usesGpu = findings.some(({ status, device }) => status === 'works' && device !== undefined && device !== 'cpu')
   if (nvidia && !usesGpu && finding('tfjs-node-gpu')?.status === 'absent') {

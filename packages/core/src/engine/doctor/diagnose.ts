@@ -76,7 +76,6 @@ const probeInChild = (engine: ProbedEngine, options: DiagnoseEnginesOptions): Pr
 }
 
 const xlaInDetail = async (onProgress: (message: string) => void) => {
-  const { diagnose } = xla as unknown as { diagnose?: (options: { speed: boolean }) => Promise<{ advice: string[] }> }
   onProgress('Looking into the PJRT plugins ...')
-  return await diagnose?.({ speed: false })
+  return await xla.diagnose({ speed: false })
 }

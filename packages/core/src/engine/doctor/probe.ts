@@ -16,9 +16,10 @@ export const probeEngine = async (engine: ProbedEngine, seconds: number): Promis
     const speed = seconds > 0 ? { speed: await measureEngine(seconds) } : {}
     return { engine, status: 'works', description, device, startMs, ...speed }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    const causes = [error, ...[(error as Error).cause].flat()]
-    const absent = causes.some((cause) => cause instanceof EngineMissingError || cause instanceof PluginNotFoundError)
+    // `loadEngine` wraps what the engine itself said.
+    const [cause = error] = [(error as Error).cause].flat()
+    const message = cause instanceof Error ? cause.message : String(cause)
+    const absent = cause instanceof EngineMissingError || cause instanceof PluginNotFoundError
     return { engine, status: absent ? 'absent' : 'unusable', error: message }
   }
 }

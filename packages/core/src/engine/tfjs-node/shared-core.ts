@@ -12,7 +12,7 @@ export const shareTfjsCore = (): void => {
   const shared = globalThis as unknown as Record<symbol, unknown>
   shared[Symbol.for(FACADE_SYMBOL)] = tf
   // The chained methods that its kernels call; tfjs-core alone comes without.
-  const methods: Record<string, (this: tf.Tensor, other: tf.Tensor) => tf.Tensor> = {
+  const methods: Record<string, (this: tf.Tensor, other: tf.Tensor | number) => tf.Tensor> = {
     toFloat() {
       return tf.cast(this, 'float32')
     },
@@ -21,6 +21,12 @@ export const shareTfjsCore = (): void => {
     },
     add(other) {
       return tf.add(this, other)
+    },
+    sub(other) {
+      return tf.sub(this, other)
+    },
+    mul(other) {
+      return tf.mul(this, other)
     },
   }
   const prototype = tf.Tensor.prototype as unknown as Record<string, unknown>
