@@ -62,10 +62,8 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('a profile', () => {
 
   it('times each kind of part once, says how often it occurs and names the kernels', () => {
     const weights = Array.from({ length: 3 }, () => tf.variable(tf.ones([16, 16])))
-    const fn = jit(
-      (x: tf.Tensor2D) => weights.reduce((y, w) => tf.tanh(tf.matMul(y, w as unknown as tf.Tensor2D)), x),
-      { name: 'layers' },
-    )
+    const layer = (y: tf.Tensor2D, w: tf.Variable) => tf.tanh(tf.matMul(y, w as unknown as tf.Tensor2D) as tf.Tensor2D)
+    const fn = jit((x: tf.Tensor2D) => weights.reduce<tf.Tensor2D>(layer, x), { name: 'layers' })
     const profile = fn.profile(tf.ones([8, 16]))
     const product = profile.rows.find(({ what }) => what.startsWith('dot_general'))!
     expect([product.count, product.flops]).toEqual([3, 2 * 8 * 16 * 16])
@@ -78,7 +76,9 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('a profile', () => {
   })
 
   it('takes loops as one part', () => {
-    const fn = jit((x: tf.Tensor1D) => scan((c: tf.Tensor1D) => [tf.sin(c), null], x, null, { length: 4 })[0])
+    const fn = jit(
+      (x: tf.Tensor1D) => scan((c: tf.Tensor1D) => [tf.sin(c) as tf.Tensor1D, null], x, null, { length: 4 })[0],
+    )
     expect(fn.profile(tf.ones([100])).rows.filter(({ what }) => what.startsWith('while'))).toHaveLength(1)
   })
 })
