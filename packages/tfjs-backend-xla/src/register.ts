@@ -24,7 +24,8 @@ export interface RegisterOptions extends DeviceOptions {
   /**
    * Joins the devices of several processes, so that `jit(fn, { devices, sharded })` spans them: `auto` reads rank, world size and
    * address as torchrun, SLURM, Open MPI or Kubernetes set them, and does nothing where none has. Default: this process alone.
-   * XLA's CPU plugin does not take part in such runs; on GPUs this has not been tried yet.
+   * Where the launcher starts a process for each GPU, give `visibleDevices: [localRank]` with it. XLA's CPU plugin does not take part
+   * in such runs; on GPUs this has not been tried yet.
    */
   readonly distributed?: 'auto' | ProcessGroup
 }

@@ -16,7 +16,7 @@ Usage
   babble-engine --help                    Show this text
 
 Options
-  --gpu                   build: @tensorflow/tfjs-node-gpu, for NVIDIA GPUs, with CUDA 12 (3.3 GB to download)
+  --gpu                   build: @tensorflow/tfjs-node-gpu, for NVIDIA GPUs, with CUDA 12 (3.2 GB to download)
   --install               build: install the package in the project too, to import it there (npm install --ignore-scripts)
   --project <folder>      build: the project whose installed package is given the addon (default: the working folder)
   --python <program>      build: the Python interpreter whose pip downloads (default: the first that works)

@@ -28,6 +28,14 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('jit', () => {
     expect([calls, fn.traceCount]).toEqual([3, 3])
   })
 
+  it('is not disturbed by variables of strings', () => {
+    const words = tf.variable(tf.tensor1d(['a', 'b'], 'string'))
+    const double = jit((x: tf.Tensor) => tf.mul(x, 2))
+    expect(values(double(tf.tensor1d([1, 2])))).toEqual([2, 4])
+    expect(words.dataSync()).toEqual(['a', 'b'])
+    words.dispose()
+  })
+
   it('looks variables up at each call, updates those assigned, and leaves clones of their values alone', () => {
     const counter = tf.variable(tf.scalar(1))
     const offset = tf.variable(tf.scalar(10))

@@ -19,7 +19,9 @@ export const record = (
   backend.flush()
   const trace = Trace.root(name)
   const argumentNodes = args.map((arg) => trace.argument({ element: elementOf(arg.dtype), shape: arg.shape }))
-  const variables = Object.values(engine().state.registeredVariables)
+  const known = new Set(Object.values(engine().state.registeredVariables))
+  // Strings and complex numbers are not in programs; functions cannot use them, nor can they be in the way.
+  const variables = [...known].filter(({ dtype }) => dtype !== 'string' && dtype !== 'complex64')
   for (const variable of variables) separate(backend, variable)
   // Assigning disposes the value that the variable had: hold on to it, to put it back after recording.
   const before = variables.map((variable) => hold(variable))
@@ -46,7 +48,7 @@ export const record = (
       assignedNodes = variables
         .filter((variable, i) => variable.dataId !== before[i]!.dataId)
         .map((variable) => ({ variable, node: backend.value(variable) }))
-      const made = Object.values(engine().state.registeredVariables).find((variable) => !variables.includes(variable))
+      const made = Object.values(engine().state.registeredVariables).find((variable) => !known.has(variable))
       if (made) {
         made.dispose()
         throw new Error(

@@ -101,7 +101,7 @@ const fill = async (folder: string, place: TfjsNodePlace, onProgress: (message: 
     tensorflow: place.tensorflow,
     // Relative first, so that the cache folder may be moved; absolute for the copy in a project.
     runPath: [
-      join('$ORIGIN', relative(dirname(place.addon), place.tensorflow), 'tensorflow'),
+      `$ORIGIN/${relative(dirname(place.addon), place.tensorflow)}/tensorflow`,
       join(place.tensorflow, 'tensorflow'),
     ],
     addon: join(folder, relative(place.build, place.addon)),

