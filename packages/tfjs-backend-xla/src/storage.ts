@@ -44,6 +44,13 @@ export class Storage {
     return storage
   }
 
+  /** Says that the device buffer has got new values: what was copied of the old ones is void. */
+  renewed(): this {
+    this.#host = undefined
+    this.#releaseCopies()
+    return this
+  }
+
   get host(): HostValues | undefined {
     return this.#host
   }
@@ -113,10 +120,14 @@ export class Storage {
   release(): void {
     this.#buffer?.dispose()
     this.#buffer = undefined
+    this.#releaseCopies()
+    this.#host = undefined
+  }
+
+  #releaseCopies(): void {
     for (const buffer of this.#copies) buffer.dispose()
     for (const buffer of this.#parts) buffer.dispose()
     this.#copies = NO_BUFFERS
     this.#parts = NO_BUFFERS
-    this.#host = undefined
   }
 }

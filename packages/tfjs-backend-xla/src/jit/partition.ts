@@ -82,18 +82,22 @@ export const partition = ({ inputs, outputs }: Recording, { devices, cut }: Spli
 
 /** Starts a program on the memory of its inputs, which it may take over except where `nonDonatable` says otherwise. */
 export const execute = (
-  { executable, outputs, partitioning }: Compiled,
+  { executable, outputs, partitioning, continues }: Compiled,
   inputs: readonly Storage[],
   client: PjrtClient,
   nonDonatable: readonly number[],
 ): Storage[] => {
-  const options = nonDonatable.length > 0 ? { nonDonatable } : undefined
+  const options = { nonDonatable, continues }
   if (!partitioning) {
     const buffers: PjrtBuffer[] = new Array(inputs.length)
     for (let i = 0; i < buffers.length; i++) buffers[i] = inputs[i]!.buffer(client)
     const results = executable.execute(buffers, options)
     const storages: Storage[] = new Array(results.length)
-    for (let i = 0; i < storages.length; i++) storages[i] = Storage.onDevice(outputs[i]!.type, results[i]!)
+    for (let i = 0; i < storages.length; i++) {
+      const input = continues[i]!
+      const isContinued = input >= 0 && results[i] === buffers[input]
+      storages[i] = isContinued ? inputs[input]!.renewed() : Storage.onDevice(outputs[i]!.type, results[i]!)
+    }
     return storages
   }
   const { deviceCount } = executable

@@ -38,4 +38,6 @@ export interface Recording {
 export interface Compiled extends Recording {
   readonly text: string
   readonly executable: PjrtExecutable
+  /** Of each output, the input whose memory it takes over, or -1. */
+  readonly continues: Int32Array
 }

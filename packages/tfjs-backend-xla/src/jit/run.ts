@@ -17,7 +17,9 @@ export const compile = (backend: XlaBackend, recording: Recording): Compiled => 
     recording.outputs.map((node) => node.type),
     recording.partitioning,
   )
-  return { ...recording, text, executable }
+  const continues = new Int32Array(recording.outputs.length).fill(-1)
+  for (const [input, output] of recording.donated) continues[output] = input
+  return { ...recording, text, executable, continues }
 }
 
 /** Runs a program on `args` and the present values of its variables, which it then updates. */
@@ -26,16 +28,16 @@ export const run = (backend: XlaBackend, compiled: Compiled, args: readonly Tens
     if ('argument' in source) return backend.storageOf(args[source.argument]!)
     return 'variable' in source ? backend.storageOf(source.variable) : source.storage
   })
-  const nonDonatable = compiled.assigned
-    .filter(
-      ({ variable, input }) =>
-        input !== undefined &&
-        (backend.refCount(variable.dataId) > 1 || storages[input]!.owners > 1 || storages[input]!.pendingReads),
-    )
-    .map(({ input }) => input!)
+  const nonDonatable: number[] = []
+  for (const { variable, input } of compiled.assigned) {
+    if (input === undefined) continue
+    const storage = storages[input]!
+    if (backend.refCount(variable.dataId) > 1 || storage.owners > 1 || storage.pendingReads) nonDonatable.push(input)
+  }
   const results = execute(compiled, storages, backend.client, nonDonatable)
-  for (const { variable, output } of compiled.assigned) {
+  for (const { variable, input, output } of compiled.assigned) {
     const storage = results[output]!
+    if (input !== undefined && storage === storages[input]) continue
     if (backend.refCount(variable.dataId) === 1) {
       backend.replaceStorage(variable.dataId, storage)
     } else {

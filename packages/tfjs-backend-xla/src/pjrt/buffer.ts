@@ -92,6 +92,11 @@ export class PjrtBuffer {
     return destination
   }
 
+  /** @internal Stands for the result of an execution that this buffer was donated to, of the same type and in the same memory. */
+  renew(pointer: bigint): void {
+    this.runtime.handles.replace(this.handle, pointer)
+  }
+
   /** Gives the device memory back; safe while a computation that uses it is in flight. Harmless a second time. */
   dispose(): void {
     this.runtime.handles.release(this.handle)

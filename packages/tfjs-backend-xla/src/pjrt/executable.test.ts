@@ -88,6 +88,25 @@ describe.skipIf(!testPlugin)(`PjrtExecutable${needsPlugin}`, () => {
     expect(() => add.execute([state, step], { nonDonatable: [2] })).toThrow('there is no input 2')
   })
 
+  it('lets a donated buffer stand for the result that continues it, unless it keeps its memory', async () => {
+    const add = client.compile(addProgram(2, true), [f32(2)])
+    const [state, step] = [vector(1, 2), vector(10, 20)]
+    const continues = Int32Array.of(0)
+    const before = [client.liveObjectCount, client.liveBytes]
+    for (let i = 0; i < 100; i++) expect(add.execute([state, step], { continues })[0]).toBe(state)
+    expect(values(state)).toEqual([1001, 2002])
+    expect([client.liveObjectCount, client.liveBytes]).toEqual(before)
+    await new Promise(setImmediate)
+    expect(values(state)).toEqual([1001, 2002])
+    const [next] = add.execute([state, step], { continues, nonDonatable: [0] })
+    expect([values(state), values(next)]).toEqual([
+      [1001, 2002],
+      [1011, 2022],
+    ])
+    expect(add.execute([state, step])[0]).not.toBe(state)
+    expect(state.isDisposed).toBe(true)
+  })
+
   it('refuses one buffer given twice when one of the two is donated, and keeps it', () => {
     const add = client.compile(addProgram(2, true), [f32(2)])
     const state = vector(1, 2)

@@ -13,6 +13,11 @@ import type { ProgramSignature } from './signature'
 export interface ExecuteOptions {
   /** Indices of inputs that keep their memory in this call although the program declares them donated. */
   readonly nonDonatable?: readonly number[]
+  /**
+   * Of each result, the donated input that it continues, or -1: that input's buffer object then stands for the result, which saves making
+   * a new one. Their types must be the same. One device only.
+   */
+  readonly continues?: Int32Array
 }
 
 /** Memory a compiled program needs on each device, in bytes, as XLA's compiler counts it. */
@@ -141,16 +146,33 @@ export class PjrtExecutable {
       this.outputPointers.fill(0n)
       const error = this.executeFunction(this.args.address)
       if (error) throw this.runtime.api.takeError(error)
+      const continued =
+        options?.continues && deviceCount === 1 ? this.continueInputs(inputs[0]!, options.continues) : undefined
       for (let device = 0; device < deviceCount; device++) {
         for (const index of this.donatedInputs) {
           if (this.donation[index] === DONATED) inputs[device]![index]!.markDonated()
+          else if (this.donation[index] === CONTINUED) this.donation[index] = DONATED
         }
       }
+      const results = inputs.map((_, device) => this.takeResults(device, continued))
+      if (this.hugePages && results[0]![0]) this.hugePages.executionStarted(results[0]![0].follow())
+      return results
     } finally {
       for (const index of options?.nonDonatable ?? []) if (this.donation[index] === KEPT) this.donation[index] = DONATED
     }
-    const results = inputs.map((_, device) => this.takeResults(device))
-    if (this.hugePages && results[0]![0]) this.hugePages.executionStarted(results[0]![0].follow())
+  }
+
+  /** Lets donated inputs stand for the results that continue them; at the others' places nothing. */
+  private continueInputs(inputs: readonly PjrtBuffer[], continues: Int32Array): PjrtBuffer[] {
+    const results: PjrtBuffer[] = new Array(continues.length)
+    for (let i = 0; i < continues.length; i++) {
+      const index = continues[i]!
+      if (index < 0 || this.donation[index] !== DONATED) continue
+      this.donation[index] = CONTINUED
+      const buffer = inputs[index]!
+      buffer.renew(this.outputPointers[i]!)
+      results[i] = buffer
+    }
     return results
   }
 
@@ -231,12 +253,11 @@ export class PjrtExecutable {
     }
   }
 
-  private takeResults(device: number): PjrtBuffer[] {
+  private takeResults(device: number, results: PjrtBuffer[] = new Array(this.outputs.length)): PjrtBuffer[] {
     const { length } = this.outputs
     const first = device * length
-    const results: PjrtBuffer[] = new Array(length)
     for (let i = 0; i < length; i++) {
-      results[i] = new PjrtBuffer(
+      results[i] ??= new PjrtBuffer(
         this.runtime,
         this.outputPointers[first + i]!,
         this.outputs[i]!,
@@ -250,6 +271,8 @@ export class PjrtExecutable {
 
 const DONATED = 1
 const KEPT = 2
+/** In this call, a result has taken the input's place. */
+const CONTINUED = 3
 
 /** Tells the donations of one execution from those of every other, so that nothing has to be cleared between them. */
 let lastMark = 0

@@ -18,6 +18,8 @@ export class HandleOwner {
   private newest: NativeHandle | undefined
   private count = 0
   private liveBytes = 0
+  /** Buffers whose memory an execution has taken. */
+  private usedUp: bigint[] = []
   private readonly api: PjrtApi
   private readonly destroyers: Record<
     Destroyer,
@@ -75,7 +77,28 @@ export class HandleOwner {
     if (error) throw this.api.takeError(error)
   }
 
+  /**
+   * Puts another object in the place of one that a call has used up. The old one holds nothing any more, so that it can be freed
+   * when there is time: a training step replaces the buffers of all parameters, and should return soon.
+   */
+  replace(handle: NativeHandle, pointer: bigint): void {
+    if (this.usedUp.length === 0) setImmediate(() => this.freeUsedUp())
+    this.usedUp.push(handle.pointer)
+    handle.pointer = pointer
+  }
+
+  private freeUsedUp(): void {
+    const { call, args } = this.destroyers.Buffer_Destroy
+    for (const pointer of this.usedUp) {
+      args.set('buffer', pointer)
+      const error = call(args.address)
+      if (error) throw this.api.takeError(error)
+    }
+    this.usedUp = []
+  }
+
   releaseAll(): void {
+    this.freeUsedUp()
     while (this.newest) this.release(this.newest)
   }
 }
