@@ -64,8 +64,8 @@ export class HugePages {
     this.execution?.release()
     this.execution = execution
     this.giveUpAt = performance.now() + GIVE_UP_MS
-    // Looking for the block takes a millisecond: that is left to the timer.
-    if (this.address !== 0n) this.markAt(this.address)
+    // Not in the call: marking waits for pages that the program is being given, and looking for the block takes a millisecond.
+    setImmediate(() => this.mark())
     this.timer ??= setInterval(() => this.poll(), POLL_MS).unref()
   }
 
