@@ -112,7 +112,7 @@ export const jit = <A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     lower: {
       value: (...args: A) => {
         const [{ recording, compiled }] = find(args, xlaBackend())
-        return compiled?.text ?? print(recording)
+        return compiled?.text ?? print(backend, recording)
       },
     },
     memory: {
@@ -125,7 +125,7 @@ export const jit = <A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       value: (...args: A) => {
         const backend = xlaBackend()
         const { outputs } = find(args, backend)[0].recording
-        return profileProgram(backend.client, name, inPrecision(outputs, options.precision))
+        return profileProgram(backend.client, name, inPrecision(outputs, options.precision, backend.device))
       },
     },
     dispose: {

@@ -6,12 +6,14 @@ import { inPrecision } from '../precision/index'
 import { execute } from './partition'
 import type { Compiled, Recording } from './program'
 
-/** The StableHLO of a recording. */
-export const print = ({ name, outputs, parameters, donated, partitioning, precision }: Recording): string =>
-  printProgram(inPrecision(outputs, precision), { parameters, donated, name, partitioning }).text
+/** The StableHLO of a recording, for the backend's device. */
+export const print = (
+  { device }: XlaBackend,
+  { name, outputs, parameters, donated, partitioning, precision }: Recording,
+): string => printProgram(inPrecision(outputs, precision, device), { parameters, donated, name, partitioning }).text
 
 export const compile = (backend: XlaBackend, recording: Recording): Compiled => {
-  const text = print(recording)
+  const text = print(backend, recording)
   const executable = backend.compile(
     text,
     recording.outputs.map((node) => node.type),

@@ -1,6 +1,8 @@
-import { makeBlock } from '../graph/block'
+import { type Block, makeBlock } from '../graph/block'
 import { type Node, reachable } from '../graph/graph'
+import { Hlo } from '../graph/hlo'
 import type { ElementType } from '../graph/types'
+import type { DeviceKind } from '../install/index'
 import { follows, products } from './rules'
 
 /**
@@ -14,7 +16,7 @@ type Width = 'narrow' | 'wide' | 'either'
  * and the elementwise work that leads from one product to another is done in bfloat16. Parameters and results keep their types, so
  * that weights and optimiser state stay in float32. The new nodes are of the same graph.
  */
-export const toBfloat16 = (outputs: readonly Node[]): Node[] => {
+export const toBfloat16 = (outputs: readonly Node[], device: DeviceKind = 'cpu'): Node[] => {
   const nodes = reachable(outputs)
   const widths = decide(nodes)
   const rebuilt = new Map<Node, Node>()
@@ -23,7 +25,7 @@ export const toBfloat16 = (outputs: readonly Node[]): Node[] => {
     if (now.type.element === element || node.type.element !== 'f32') return now
     return now.graph.node('stablehlo.convert', [now], { type: { element, shape: node.type.shape } })
   }
-  for (const node of nodes) rebuilt.set(node, rebuild(node, widths, as))
+  for (const node of nodes) rebuilt.set(node, rebuild(node, widths, as, device))
   return outputs.map((node) => as(node, 'f32'))
 }
 
@@ -31,27 +33,29 @@ const rebuild = (
   node: Node,
   widths: ReadonlyMap<Node, Width>,
   as: (node: Node, element: ElementType) => Node,
+  device: DeviceKind,
 ): Node => {
   const isProduct = products.has(node.op) && node.type.element === 'f32'
   const isNarrow = widths.get(node) === 'narrow'
   const inputs = node.inputs.map((input) => as(input, isProduct || isNarrow ? 'bf16' : 'f32'))
+  const narrowBlock = ({ parameters, outputs }: Block) => makeBlock(parameters, toBfloat16(outputs, device))
+  // Loops and branches pass on float32 values; inside, the same rules hold.
   const regions = hasPrograms(node) ? node.regions?.map(narrowBlock) : node.regions
   const same = inputs.every((input, i) => input === node.inputs[i]) && regions === node.regions
   if (node.op === 'parameter' || (same && !isNarrow)) return node
-  return node.graph.node(node.op, inputs, {
+  const now = node.graph.node(node.op, inputs, {
     type: isNarrow ? { ...node.type, element: 'bf16' } : node.type,
     attributes: isProduct ? node.attributes.replaceAll('precision HIGHEST', 'precision DEFAULT') : node.attributes,
     region: node.region,
     ...(node.results && { results: node.results }),
     ...(regions && { regions }),
   })
+  // XLA's CPU compiler lets a transpose that follows choose the layout of such a product, and then has no code for it.
+  const isMixed = node.op === 'stablehlo.dot_general' && isProduct && !isNarrow && device === 'cpu'
+  return isMixed ? new Hlo(now.graph).barrier([now])[0]! : now
 }
 
 const hasPrograms = ({ op }: Node): boolean => op === 'stablehlo.while' || op === 'stablehlo.case'
-
-/** Loops and branches pass on float32 values; inside, the same rules hold. */
-const narrowBlock = ({ parameters, outputs }: NonNullable<Node['regions']>[number]) =>
-  makeBlock(parameters, toBfloat16(outputs))
 
 const decide = (nodes: readonly Node[]): Map<Node, Width> => {
   const readers = new Map<Node, Node[]>()
