@@ -111,7 +111,8 @@ export const jit = <A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     traceCount: { get: () => programs.size },
     lower: {
       value: (...args: A) => {
-        const [{ recording, compiled }] = find(args, xlaBackend())
+        const backend = xlaBackend()
+        const [{ recording, compiled }] = find(args, backend)
         return compiled?.text ?? print(backend, recording)
       },
     },
