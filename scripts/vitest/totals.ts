@@ -17,7 +17,7 @@ export default class TotalsReporter implements Reporter {
       }
       count.failed += failures === 0 && module.state() === 'failed' ? 1 : failures
     }
-    const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
-    console.log(`\n${count.passed} passed, ${count.failed} failed${skipped}`)
+    if (count.skipped > 0) console.log(`\n${count.skipped} skipped`)
+    console.log(`\n${count.passed} passed, ${count.failed} failed`)
   }
 }
