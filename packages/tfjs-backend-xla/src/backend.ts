@@ -206,8 +206,10 @@ export class XlaBackend extends KernelBackend {
       const storage = Storage.onHost(type, util.toTypedArray(values as Float32Array, dtype as 'float32') as HostValues)
       storage.owners++
       // Large values go to the device at once, so that the host's copy can be collected: a model is made parameter by parameter.
-      // While tracing they stay, as they may be constants of the program.
-      if (!this.#trace && storage.byteLength > UPLOADED_AT_ONCE) storage.buffer(this.client)
+      // While tracing they stay, as they may be constants of the program; so they do where there are several devices, among which a
+      // batch is cut on the host.
+      const atOnce = !this.#trace && this.client.deviceCount === 1 && storage.byteLength > UPLOADED_AT_ONCE
+      if (atOnce) storage.buffer(this.client)
       this.#register({ ...common, kind: 'dense', type, storage }, shape, dataId)
     }
   }

@@ -87,11 +87,10 @@ export const execute = (
   client: PjrtClient,
   nonDonatable: readonly number[],
 ): Storage[] => {
-  const options = { nonDonatable, continues }
   if (!partitioning) {
     const buffers: PjrtBuffer[] = new Array(inputs.length)
     for (let i = 0; i < buffers.length; i++) buffers[i] = inputs[i]!.buffer(client)
-    const results = executable.execute(buffers, options)
+    const results = executable.execute(buffers, { nonDonatable, continues })
     const storages: Storage[] = new Array(results.length)
     for (let i = 0; i < storages.length; i++) {
       const input = continues[i]!
@@ -106,7 +105,7 @@ export const execute = (
   )
   const results = executable.executeOnEach(
     Array.from({ length: deviceCount }, (_, device) => placed.map((buffers) => buffers[device]!)),
-    options,
+    { nonDonatable },
   )
   return outputs.map(({ type }, i) =>
     Storage.onDevices(
