@@ -6,6 +6,8 @@ import { type ActivationAttributes, activate } from './activation'
 import { defineXlaKernel } from './define'
 import {
   activationAxes,
+  type Conv2dAttributes,
+  conv2dInfo,
   filterGradientPadding,
   forwardPadding,
   inputGradientPadding,
@@ -15,16 +17,6 @@ import {
 
 type Info = backend_util.Conv2DInfo | backend_util.Conv3DInfo
 
-interface Conv2dAttributes {
-  readonly strides: number | [number, number]
-  readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
-  readonly dataFormat: 'NHWC' | 'NCHW'
-  readonly dilations?: number | [number, number]
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil'
-  readonly inputShape?: [number, number, number, number]
-  readonly filterShape?: [number, number, number, number]
-}
-
 interface Conv3dAttributes {
   readonly strides: number | [number, number, number]
   readonly pad: 'valid' | 'same'
@@ -32,18 +24,6 @@ interface Conv3dAttributes {
   readonly inputShape?: [number, number, number, number, number]
   readonly filterShape?: [number, number, number, number, number]
 }
-
-const conv2dInfo = (input: readonly number[], filter: readonly number[], attrs: Conv2dAttributes): Info =>
-  backend_util.computeConv2DInfo(
-    input as [number, number, number, number],
-    filter as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? 1,
-    attrs.pad,
-    attrs.dimRoundingMode,
-    false,
-    backend_util.convertConv2DDataFormat(attrs.dataFormat ?? 'NHWC'),
-  )
 
 const conv3dInfo = (input: readonly number[], filter: readonly number[], attrs: Conv3dAttributes): Info =>
   backend_util.computeConv3DInfo(

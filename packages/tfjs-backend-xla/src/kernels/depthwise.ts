@@ -1,4 +1,4 @@
-import { backend_util } from '@tensorflow/tfjs-core'
+import type { backend_util } from '@tensorflow/tfjs-core'
 import type { DeviceKind } from '../backend'
 import type { Node } from '../graph/graph'
 import type { Hlo } from '../graph/hlo'
@@ -6,6 +6,8 @@ import { type ActivationAttributes, activate } from './activation'
 import { defineXlaKernel } from './define'
 import {
   activationAxes,
+  type Conv2dAttributes,
+  conv2dInfo,
   filterGradientPadding,
   forwardPadding,
   inputGradientPadding,
@@ -13,36 +15,14 @@ import {
   windowAxes,
 } from './windows'
 
-interface DepthwiseAttributes {
-  readonly strides: number | [number, number]
-  readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
-  readonly dataFormat?: 'NHWC' | 'NCHW'
-  readonly dilations?: number | [number, number]
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil'
-  readonly inputShape?: [number, number, number, number]
-  readonly filterShape?: [number, number, number, number]
-}
-
 /**
  * Largest kernel that is written out tap by tap on a CPU, where XLA's grouped convolution is a slow loop: 8 x 56 x 56 x 128
  * with 3 x 3 taps took 79 ms as one and 6 ms as nine products that fuse into one loop.
  */
 const WRITTEN_OUT_TAPS = 128
 
-const depthwiseInfo = (
-  input: readonly number[],
-  filter: readonly number[],
-  attrs: DepthwiseAttributes,
-): backend_util.Conv2DInfo =>
-  backend_util.computeConv2DInfo(
-    input as [number, number, number, number],
-    filter as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? 1,
-    attrs.pad,
-    attrs.dimRoundingMode,
-    true,
-  )
+const depthwiseInfo = (input: readonly number[], filter: readonly number[], attrs: Conv2dAttributes) =>
+  conv2dInfo(input, filter, attrs, true)
 
 const writtenOut = (device: DeviceKind, [height, width]: readonly WindowAxis[]): boolean =>
   device === 'cpu' && height!.size * width!.size <= WRITTEN_OUT_TAPS
@@ -182,24 +162,21 @@ const filterGradient = (h: Hlo, x: Node, dy: Node, info: backend_util.Conv2DInfo
 }
 
 export const registerDepthwise = (): void => {
-  defineXlaKernel<DepthwiseAttributes>('DepthwiseConv2dNative', ({ h, inputs, attrs, device }) => {
+  defineXlaKernel<Conv2dAttributes>('DepthwiseConv2dNative', ({ h, inputs, attrs, device }) => {
     const { x, filter } = inputs
     return forward(h, x!, filter!, depthwiseInfo(x!.type.shape, filter!.type.shape, attrs), device)
   })
-  defineXlaKernel<DepthwiseAttributes>('DepthwiseConv2dNativeBackpropInput', ({ h, inputs, attrs, device }) => {
+  defineXlaKernel<Conv2dAttributes>('DepthwiseConv2dNativeBackpropInput', ({ h, inputs, attrs, device }) => {
     const { dy, filter } = inputs
     return inputGradient(h, dy!, filter!, depthwiseInfo(attrs.inputShape!, filter!.type.shape, attrs), device)
   })
-  defineXlaKernel<DepthwiseAttributes>('DepthwiseConv2dNativeBackpropFilter', ({ h, inputs, attrs, device }) => {
+  defineXlaKernel<Conv2dAttributes>('DepthwiseConv2dNativeBackpropFilter', ({ h, inputs, attrs, device }) => {
     const { x, dy } = inputs
     return filterGradient(h, x!, dy!, depthwiseInfo(x!.type.shape, attrs.filterShape!, attrs), device)
   })
-  defineXlaKernel<DepthwiseAttributes & ActivationAttributes>(
-    'FusedDepthwiseConv2D',
-    ({ h, inputs, attrs, device }) => {
-      const { x, filter, bias, preluActivationWeights } = inputs
-      const y = forward(h, x!, filter!, depthwiseInfo(x!.type.shape, filter!.type.shape, attrs), device)
-      return activate(h, bias ? h.add(y, bias) : y, attrs, preluActivationWeights)
-    },
-  )
+  defineXlaKernel<Conv2dAttributes & ActivationAttributes>('FusedDepthwiseConv2D', ({ h, inputs, attrs, device }) => {
+    const { x, filter, bias, preluActivationWeights } = inputs
+    const y = forward(h, x!, filter!, depthwiseInfo(x!.type.shape, filter!.type.shape, attrs), device)
+    return activate(h, bias ? h.add(y, bias) : y, attrs, preluActivationWeights)
+  })
 }

@@ -74,6 +74,18 @@ const spreadBack = (h: Hlo, dy: Node, rows: Node, columns: Node): Node => {
   return h.transpose(overBoth, [0, 2, 3, 1])
 }
 
+/** Registers the gradient of a resize whose map along one axis, of `inputs` places to `outputs`, is this matrix. */
+const defineGradient = (
+  kernelName: string,
+  matrix: (h: Hlo, inputs: number, outputs: number, attrs: ResizeAttributes) => Node,
+): void =>
+  defineXlaKernel<ResizeAttributes>(kernelName, ({ h, inputs, attrs }) => {
+    const { images, dy } = inputs as Record<'images' | 'dy', Node>
+    const [, height, width] = images.type.shape as [number, number, number, number]
+    const [, newHeight, newWidth] = dy.type.shape as [number, number, number, number]
+    return spreadBack(h, dy, matrix(h, height, newHeight, attrs), matrix(h, width, newWidth, attrs))
+  })
+
 export const registerResize = (): void => {
   defineXlaKernel<ResizeAttributes>('ResizeBilinear', ({ h, inputs, attrs }) => {
     const x = h.convert(inputs.images!, 'f32')
@@ -81,32 +93,16 @@ export const registerResize = (): void => {
     const rows = interpolate(h, x, 1, bilinearMap(height, attrs.size[0], attrs))
     return interpolate(h, rows, 2, bilinearMap(width, attrs.size[1], attrs))
   })
-  defineXlaKernel<ResizeAttributes>('ResizeBilinearGrad', ({ h, inputs, attrs }) => {
-    const { images, dy } = inputs as Record<'images' | 'dy', Node>
-    const [, height, width] = images.type.shape as [number, number, number, number]
-    const [, newHeight, newWidth] = dy.type.shape as [number, number, number, number]
-    return spreadBack(
-      h,
-      dy,
-      interpolation(h, bilinearMap(height, newHeight, attrs), height),
-      interpolation(h, bilinearMap(width, newWidth, attrs), width),
-    )
-  })
+  defineGradient('ResizeBilinearGrad', (h, inputs, outputs, attrs) =>
+    interpolation(h, bilinearMap(inputs, outputs, attrs), inputs),
+  )
   defineXlaKernel<ResizeAttributes>('ResizeNearestNeighbor', ({ h, inputs, attrs }) => {
     const x = inputs.images!
     const [, height, width] = x.type.shape as [number, number, number, number]
     const rows = pick(h, x, 1, nearestMap(height, attrs.size[0], attrs))
     return pick(h, rows, 2, nearestMap(width, attrs.size[1], attrs))
   })
-  defineXlaKernel<ResizeAttributes>('ResizeNearestNeighborGrad', ({ h, inputs, attrs }) => {
-    const { images, dy } = inputs as Record<'images' | 'dy', Node>
-    const [, height, width] = images.type.shape as [number, number, number, number]
-    const [, newHeight, newWidth] = dy.type.shape as [number, number, number, number]
-    return spreadBack(
-      h,
-      dy,
-      selection(h, nearestMap(height, newHeight, attrs), height),
-      selection(h, nearestMap(width, newWidth, attrs), width),
-    )
-  })
+  defineGradient('ResizeNearestNeighborGrad', (h, inputs, outputs, attrs) =>
+    selection(h, nearestMap(inputs, outputs, attrs), inputs),
+  )
 }

@@ -1,4 +1,4 @@
-import type { backend_util } from '@tensorflow/tfjs-core'
+import { backend_util } from '@tensorflow/tfjs-core'
 import type { ConvolutionAxes } from '../graph/convolution'
 
 /** A convolution's or a pooling's window along one axis of space; lengths in elements. */
@@ -71,3 +71,32 @@ export const inputGradientPadding = (axis: WindowAxis): [number, number] => [
 
 /** Padding of the input under `dy`, spread by the stride, that gives the kernel's gradient. */
 export const filterGradientPadding = (axis: WindowAxis): [number, number] => [axis.low, overhang(axis)]
+
+/** The attributes of TensorFlow.js's two-dimensional convolution kernels. */
+export interface Conv2dAttributes {
+  readonly strides: number | [number, number]
+  readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
+  readonly dataFormat?: 'NHWC' | 'NCHW'
+  readonly dilations?: number | [number, number]
+  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil'
+  readonly inputShape?: [number, number, number, number]
+  readonly filterShape?: [number, number, number, number]
+}
+
+/** The geometry of a two-dimensional convolution. Depthwise ones are channels-last always. */
+export const conv2dInfo = (
+  input: readonly number[],
+  filter: readonly number[],
+  attrs: Conv2dAttributes,
+  depthwise = false,
+): backend_util.Conv2DInfo =>
+  backend_util.computeConv2DInfo(
+    input as [number, number, number, number],
+    filter as [number, number, number, number],
+    attrs.strides,
+    attrs.dilations ?? 1,
+    attrs.pad,
+    attrs.dimRoundingMode,
+    depthwise,
+    depthwise ? 'channelsLast' : backend_util.convertConv2DDataFormat(attrs.dataFormat ?? 'NHWC'),
+  )
