@@ -301,6 +301,7 @@ export class XlaBackend extends KernelBackend {
   override disposeData(dataId: DataId, force = false): boolean {
     const entry = this.#entries.get(dataId)
     if (!entry) return true
+    noteChange(entry)
     entry.refCount--
     if (!force && entry.refCount > 0) return false
     this.#entries.delete(dataId)
@@ -327,7 +328,9 @@ export class XlaBackend extends KernelBackend {
   }
 
   override incRef(dataId: DataId): void {
-    this.entry(dataId).refCount++
+    const entry = this.entry(dataId)
+    noteChange(entry)
+    entry.refCount++
   }
 
   override numDataIds(): number {
@@ -378,4 +381,9 @@ export class XlaBackend extends KernelBackend {
     this.#entries.clear()
     this.client.dispose()
   }
+}
+
+/** To be called before the number of tensors that share an entry changes. */
+const noteChange = (entry: Entry): void => {
+  if (entry.kind === 'dense') entry.storage?.noteChange()
 }

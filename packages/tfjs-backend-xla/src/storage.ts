@@ -6,6 +6,8 @@ export type HostValues = Float32Array | Int32Array | Uint8Array
 /** Larger values are not kept on the host once they are on the device: they would take their memory twice. */
 const KEPT_ON_HOST = 4096
 
+let changes = 0
+
 const NO_BUFFERS: readonly PjrtBuffer[] = []
 
 /**
@@ -13,9 +15,9 @@ const NO_BUFFERS: readonly PjrtBuffer[] = []
  * one; `owners` counts the tensors.
  */
 export class Storage {
-  owners = 0
-  /** Set while a recorded program that has not run yet reads this storage. */
-  pendingReads = false
+  #owners = 0
+  #pendingReads = false
+  #watched = false
   #buffer: PjrtBuffer | undefined
   /** Copies on the devices after the first, for programs that run on several. */
   #copies: readonly PjrtBuffer[] = NO_BUFFERS
@@ -24,6 +26,47 @@ export class Storage {
   #host: HostValues | undefined
 
   private constructor(readonly type: TensorType) {}
+
+  /** Counts the changes in who uses a watched storage, and as what. While it stands still, a program can be run on them again unseen. */
+  static get changes(): number {
+    return changes
+  }
+
+  /** Lets changes in who uses this storage be counted, until the first. */
+  watch(): void {
+    this.#watched = true
+  }
+
+  get isWatched(): boolean {
+    return this.#watched
+  }
+
+  /** To be called before anything else but the programs that watch it comes to use this storage, or one of its users goes. */
+  noteChange(): void {
+    if (!this.#watched) return
+    this.#watched = false
+    changes++
+  }
+
+  /** Tensors that have this memory. */
+  get owners(): number {
+    return this.#owners
+  }
+
+  set owners(count: number) {
+    this.noteChange()
+    this.#owners = count
+  }
+
+  /** Set while a recorded program that has not run yet reads this storage. */
+  get pendingReads(): boolean {
+    return this.#pendingReads
+  }
+
+  set pendingReads(pending: boolean) {
+    this.noteChange()
+    this.#pendingReads = pending
+  }
 
   static onHost(type: TensorType, values: HostValues): Storage {
     const storage = new Storage(type)
@@ -72,6 +115,7 @@ export class Storage {
 
   /** The whole tensor on each of the first `devices` devices, copied there on first use. */
   copies(client: PjrtClient, devices: number): readonly PjrtBuffer[] {
+    this.noteChange()
     const first = this.buffer(client)
     const missing = Array.from({ length: Math.max(0, devices - 1 - this.#copies.length) }, (_, i) => {
       const device = 1 + this.#copies.length + i
@@ -84,6 +128,7 @@ export class Storage {
   /** The tensor cut into equal parts along axis 0, one on each of the first `devices` devices. */
   parts(client: PjrtClient, devices: number): readonly PjrtBuffer[] {
     if (this.#parts.length === devices) return this.#parts
+    this.noteChange()
     for (const part of this.#parts) part.dispose()
     const [rows = 1, ...rest] = this.type.shape
     const spec = { type: this.type.element as 'f32', dims: [rows / devices, ...rest] }
@@ -118,6 +163,7 @@ export class Storage {
 
   /** Called after a program took the device memory over: nothing may read it any more. */
   release(): void {
+    this.noteChange()
     this.#buffer?.dispose()
     this.#buffer = undefined
     this.#releaseCopies()

@@ -4,6 +4,7 @@ import type { Structure } from '../nest'
 import type { Partitioning, PjrtExecutable } from '../pjrt/index'
 import type { Precision } from '../precision/index'
 import type { Storage } from '../storage'
+import type { SteadyState } from './steady'
 
 /** Where an input of a program comes from when it is called. */
 export type Source = { readonly argument: number } | { readonly variable: Variable } | { readonly storage: Storage }
@@ -40,4 +41,6 @@ export interface Compiled extends Recording {
   readonly executable: PjrtExecutable
   /** Of each output, the input whose memory it takes over, or -1. */
   readonly continues: Int32Array
+  /** What the last call has left, if the next one can start from it unseen. */
+  steady?: SteadyState | undefined
 }

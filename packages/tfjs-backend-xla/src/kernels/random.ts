@@ -31,20 +31,37 @@ export const threefry = (h: Hlo, key: readonly [Node, Node], counter: readonly [
   return [x, y]
 }
 
-/** Numbers of [0, 1) under an i32[2] key: elements 2i and 2i + 1 are the words of threefry(key, (i, stream)), their upper 24 bits. */
+/**
+ * Numbers of [0, 1) under an i32[2] key: elements 2i and 2i + 1 are the words of threefry(key, (i, stream)), their upper 24 bits.
+ * Under an i32[3] key they begin at element `key[2] * count`.
+ */
 export const keyedUniform = (h: Hlo, key: Node, stream: number, shape: readonly number[]): Node => {
   const count = sizeOf(shape)
   const pairs = Math.ceil(count / 2)
   const bits = h.bitcast(key, 'u32')
   const word = (i: number) => h.reshape(h.slice(bits, [i], [i + 1]), [])
-  const counters = h.iota([pairs], 0, 'u32')
+  const u32 = (value: number) => h.constant(value, 'u32')
+  const start = key.type.shape[0] === 3 ? h.mul(word(2), u32(count)) : undefined
+  const iota = h.iota([pairs], 0, 'u32')
+  const counters =
+    start === undefined ? iota : h.add(iota, h.broadcast(h.binary('shift_right_logical', start, u32(1)), [pairs]))
   const words = threefry(h, [word(0), word(1)], [counters, h.constant(stream >>> 0, 'u32', [pairs])])
   const paired = h.concat(
     words.map((x) => h.reshape(x, [pairs, 1])),
     1,
   )
-  const flat = h.slice(h.reshape(paired, [pairs * 2]), [0], [count])
-  const mantissa = h.convert(h.binary('shift_right_logical', flat, h.constant(8, 'u32')), 'f32')
+  const flat = h.reshape(paired, [pairs * 2])
+  const first = h.slice(flat, [0], [count])
+  // Where `count` is odd, every other part begins with the second word of a pair.
+  const chosen =
+    start === undefined || count % 2 === 0
+      ? first
+      : h.select(
+          h.broadcast(h.compare('NE', h.binary('and', start, u32(1)), u32(0)), [count]),
+          h.slice(flat, [1], [count + 1]),
+          first,
+        )
+  const mantissa = h.convert(h.binary('shift_right_logical', chosen, h.constant(8, 'u32')), 'f32')
   return h.reshape(h.mul(mantissa, h.constant(2 ** -24)), shape)
 }
 

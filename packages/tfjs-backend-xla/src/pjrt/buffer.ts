@@ -37,6 +37,11 @@ export class PjrtBuffer {
     return this.handle.pointer
   }
 
+  /** @internal Where the client keeps that pointer. */
+  get slot(): number {
+    return this.handle.slot
+  }
+
   /** @internal */
   belongsTo(runtime: Runtime): boolean {
     return this.runtime === runtime
@@ -44,7 +49,7 @@ export class PjrtBuffer {
 
   /** Whether the device memory has been given up: disposed, donated to an execution, or its client disposed. */
   get isDisposed(): boolean {
-    return this.handle.pointer === 0n
+    return this.handle.slot < 0
   }
 
   /** @internal The execution that computes this tensor; it may be asked also after the buffer is gone, until it is released. */
@@ -90,11 +95,6 @@ export class PjrtBuffer {
       await this.runtime.background(withPinnedAsync(destination, () => this.runtime.events.wait(event)))
     }
     return destination
-  }
-
-  /** @internal Stands for the result of an execution that this buffer was donated to, of the same type and in the same memory. */
-  renew(pointer: bigint): void {
-    this.runtime.handles.replace(this.handle, pointer)
   }
 
   /** Gives the device memory back; safe while a computation that uses it is in flight. Harmless a second time. */

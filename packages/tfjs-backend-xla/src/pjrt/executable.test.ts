@@ -107,6 +107,22 @@ describe.skipIf(!testPlugin)(`PjrtExecutable${needsPlugin}`, () => {
     expect(state.isDisposed).toBe(true)
   })
 
+  it('runs again and again on buffers that stay, and takes just the fresh ones', async () => {
+    const add = client.compile(addProgram(2, true), [f32(2)])
+    const [state, step] = [vector(1, 2), vector(10, 20)]
+    const resident = add.keepResident([state, step], [1], Int32Array.of(0))
+    const before = [client.liveObjectCount, client.liveBytes]
+    for (let i = 0; i < 300; i++) expect(add.executeResident(resident, [[1, step]])).toEqual([])
+    expect(values(state)).toEqual([3001, 6002])
+    await new Promise(setImmediate)
+    expect([client.liveObjectCount, client.liveBytes]).toEqual(before)
+    add.executeResident(resident, [[1, vector(-1, -2)]])
+    expect(values(state)).toEqual([3000, 6000])
+    expect(() => add.executeResident(resident, [[1, vector(1, 2, 3)]])).toThrow('Input 1 of')
+    expect(() => add.keepResident([state, step], [0], Int32Array.of(0))).toThrow("Input 0 of 'add' is donated")
+    expect(() => add.keepResident([state, step], [1], Int32Array.of(-1))).toThrow("Input 0 of 'add' is donated")
+  })
+
   it('refuses one buffer given twice when one of the two is donated, and keeps it', () => {
     const add = client.compile(addProgram(2, true), [f32(2)])
     const state = vector(1, 2)

@@ -7,6 +7,7 @@ import { HugePages } from './huge-pages'
 import { ARGS, STRUCTS } from './layouts'
 import { addressOf, Struct } from './native'
 import { localSpec, type Partitioning } from './partitioning'
+import { ResidentInputs } from './resident-inputs'
 import type { Runtime } from './runtime'
 import type { ProgramSignature } from './signature'
 
@@ -64,6 +65,9 @@ export class PjrtExecutable {
   /** The inputs of the first device, then those of the second… */
   private readonly inputPointers: BigUint64Array
   private readonly outputPointers: BigUint64Array
+  /** The same two, as words. */
+  private readonly inputWords: Uint32Array
+  private readonly outputWords: Uint32Array
   /** The two lists of lists, one entry a device each. */
   private readonly lists: BigUint64Array
   private readonly keptIndices: BigInt64Array
@@ -96,6 +100,8 @@ export class PjrtExecutable {
     const [inputCount, outputCount] = [this.inputs.length, this.outputs.length]
     this.inputPointers = new BigUint64Array(Math.max(1, deviceCount * inputCount))
     this.outputPointers = new BigUint64Array(Math.max(1, deviceCount * outputCount))
+    this.inputWords = new Uint32Array(this.inputPointers.buffer)
+    this.outputWords = new Uint32Array(this.outputPointers.buffer)
     this.keptIndices = new BigInt64Array(Math.max(1, inputCount))
     this.donation = new Uint8Array(inputCount)
     for (const index of this.donatedInputs) this.donation[index] = 1
@@ -165,14 +171,45 @@ export class PjrtExecutable {
   /** Lets donated inputs stand for the results that continue them; at the others' places nothing. */
   private continueInputs(inputs: readonly PjrtBuffer[], continues: Int32Array): PjrtBuffer[] {
     const results: PjrtBuffer[] = new Array(continues.length)
+    const places: number[] = []
     for (let i = 0; i < continues.length; i++) {
       const index = continues[i]!
       if (index < 0 || this.donation[index] !== DONATED) continue
       this.donation[index] = CONTINUED
-      const buffer = inputs[index]!
-      buffer.renew(this.outputPointers[i]!)
-      results[i] = buffer
+      results[i] = inputs[index]!
+      places.push(i)
     }
+    const slots = Int32Array.from(places, (place) => results[place]!.slot)
+    this.runtime.handles.replace(slots, this.outputWords, Int32Array.from(places))
+    return results
+  }
+
+  /**
+   * Prepares for calls with the same buffer objects in all places but `fresh`, each of which the program either only reads or continues, as
+   * after a call of {@link execute} with `continues` that returned just them. Whoever asks for it sees to it that they stay usable, and
+   * that nothing else uses those that are donated.
+   */
+  keepResident(inputs: readonly PjrtBuffer[], fresh: readonly number[], continues: Int32Array): ResidentInputs {
+    this.assertUsable()
+    if (this.deviceCount > 1) throw new XlaError(`'${this.name}' runs on several devices`)
+    const buffers = inputs.map((buffer, i) => (fresh.includes(i) ? undefined : buffer))
+    const open = this.donatedInputs.find((index) => !buffers[index] || !continues.includes(index))
+    if (open !== undefined) throw new XlaError(`Input ${open} of '${this.name}' is donated, and nothing continues it`)
+    return new ResidentInputs(this.runtime.handles, buffers, continues)
+  }
+
+  /** Like {@link execute}, with resident inputs. Returns those results that continue no input; the others are the inputs. */
+  executeResident(resident: ResidentInputs, fresh: readonly [index: number, buffer: PjrtBuffer][]): PjrtBuffer[] {
+    this.assertUsable()
+    this.setKept(undefined)
+    resident.enter(this.inputWords)
+    for (const [index, buffer] of fresh) this.setInput(index, buffer, 0)
+    this.outputPointers.fill(0n)
+    const error = this.executeFunction(this.args.address)
+    if (error) throw this.runtime.api.takeError(error)
+    resident.renew(this.outputWords)
+    const results = resident.newResults.map((i) => this.takeResult(i, 0))
+    if (this.hugePages) this.hugePages.executionStarted((results[0] ?? resident.any).follow())
     return results
   }
 
@@ -208,17 +245,19 @@ export class PjrtExecutable {
       throw new XlaError(`The program '${this.name}' takes ${expected.length} inputs, not ${inputs.length}`)
     }
     const first = device * expected.length
-    for (let i = 0; i < expected.length; i++) {
-      const input = inputs[i]!
-      const pointer = input.pointer
-      if (pointer === 0n) input.assertUsable(`Input ${i} of '${this.name}'`)
-      if (!sameSpec(input.spec, expected[i]!)) {
-        const [given, wanted] = [specToString(input.spec), specToString(expected[i]!)]
-        throw new XlaError(`Input ${i} of '${this.name}' is ${given}; the program takes ${wanted}`)
-      }
-      if (!input.belongsTo(this.runtime)) throw new XlaError(`Input ${i} of '${this.name}' is of another client`)
-      this.inputPointers[first + i] = pointer
+    for (let i = 0; i < expected.length; i++) this.setInput(i, inputs[i]!, first)
+  }
+
+  private setInput(index: number, input: PjrtBuffer, first: number): void {
+    const expected = this.inputs[index]!
+    const pointer = input.pointer
+    if (pointer === 0n) input.assertUsable(`Input ${index} of '${this.name}'`)
+    if (!sameSpec(input.spec, expected)) {
+      const [given, wanted] = [specToString(input.spec), specToString(expected)]
+      throw new XlaError(`Input ${index} of '${this.name}' is ${given}; the program takes ${wanted}`)
     }
+    if (!input.belongsTo(this.runtime)) throw new XlaError(`Input ${index} of '${this.name}' is of another client`)
+    this.inputPointers[first + index] = pointer
   }
 
   private setKept(kept: readonly number[] | undefined): void {
@@ -254,18 +293,13 @@ export class PjrtExecutable {
   }
 
   private takeResults(device: number, results: PjrtBuffer[] = new Array(this.outputs.length)): PjrtBuffer[] {
-    const { length } = this.outputs
-    const first = device * length
-    for (let i = 0; i < length; i++) {
-      results[i] ??= new PjrtBuffer(
-        this.runtime,
-        this.outputPointers[first + i]!,
-        this.outputs[i]!,
-        this.outputBytes[i]!,
-        device,
-      )
-    }
+    for (let i = 0; i < this.outputs.length; i++) results[i] ??= this.takeResult(i, device)
     return results
+  }
+
+  private takeResult(index: number, device: number): PjrtBuffer {
+    const pointer = this.outputPointers[device * this.outputs.length + index]!
+    return new PjrtBuffer(this.runtime, pointer, this.outputs[index]!, this.outputBytes[index]!, device)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { PjrtApi } from './api'
 import { type ApiFunction, ARGS } from './layouts'
 import { Struct } from './native'
+import { PointerTable } from './pointer-table'
 
 /** The functions that free an object, and the argument struct field that names it. */
 const DESTROYERS = {
@@ -18,8 +19,10 @@ export class HandleOwner {
   private newest: NativeHandle | undefined
   private count = 0
   private liveBytes = 0
+  /** The native objects, each in its handle's slot. */
+  readonly pointers = new PointerTable()
   /** Buffers whose memory an execution has taken. */
-  private usedUp: bigint[] = []
+  private readonly usedUp = new PointerTable()
   private readonly api: PjrtApi
   private readonly destroyers: Record<
     Destroyer,
@@ -60,9 +63,11 @@ export class HandleOwner {
 
   /** Frees an object. Safe while a computation that uses it is in flight, and harmless a second time. */
   release(handle: NativeHandle): void {
-    const { pointer, older, newer } = handle
-    if (pointer === 0n) return
-    handle.pointer = 0n
+    const { slot, older, newer } = handle
+    if (slot < 0) return
+    const pointer = this.pointers.get(slot)
+    this.pointers.remove(slot)
+    handle.slot = -1
     if (newer) newer.older = older
     else this.newest = older
     if (older) older.newer = newer
@@ -78,23 +83,24 @@ export class HandleOwner {
   }
 
   /**
-   * Puts another object in the place of one that a call has used up. The old one holds nothing any more, so that it can be freed
-   * when there is time: a training step replaces the buffers of all parameters, and should return soon.
+   * Puts other objects in the place of those that a call has used up, given by their slots: number `i` of them is `results[places[i]]`. The old
+   * ones hold nothing any more, so that they can be freed when there is time: a training step replaces the buffers of all
+   * parameters, and should return soon.
    */
-  replace(handle: NativeHandle, pointer: bigint): void {
-    if (this.usedUp.length === 0) setImmediate(() => this.freeUsedUp())
-    this.usedUp.push(handle.pointer)
-    handle.pointer = pointer
+  replace(slots: Int32Array, results: Uint32Array, places: Int32Array): void {
+    if (this.usedUp.size === 0) setImmediate(() => this.freeUsedUp())
+    this.usedUp.addFrom(this.pointers, slots)
+    this.pointers.copyIn(slots, results, places)
   }
 
   private freeUsedUp(): void {
     const { call, args } = this.destroyers.Buffer_Destroy
-    for (const pointer of this.usedUp) {
-      args.set('buffer', pointer)
+    for (let i = 0; i < this.usedUp.size; i++) {
+      args.set('buffer', this.usedUp.get(i))
       const error = call(args.address)
       if (error) throw this.api.takeError(error)
     }
-    this.usedUp = []
+    this.usedUp.clear()
   }
 
   releaseAll(): void {
@@ -103,10 +109,11 @@ export class HandleOwner {
   }
 }
 
-/** One native object; `pointer` is 0 once it is freed. */
+/** One native object. */
 export class NativeHandle {
   readonly owner: HandleOwner
-  pointer: bigint
+  /** Where the owner keeps the pointer; -1 once the object is freed. */
+  slot: number
   readonly destroyer: Destroyer
   readonly bytes: number
   /** Its neighbours among the owner's handles. */
@@ -115,11 +122,16 @@ export class NativeHandle {
 
   constructor(owner: HandleOwner, pointer: bigint, destroyer: Destroyer, bytes: number) {
     this.owner = owner
-    this.pointer = pointer
+    this.slot = owner.pointers.add(pointer)
     this.destroyer = destroyer
     this.bytes = bytes
     this.older = undefined
     this.newer = undefined
+  }
+
+  /** The object's address, 0 once it is freed. */
+  get pointer(): bigint {
+    return this.slot < 0 ? 0n : this.owner.pointers.get(this.slot)
   }
 }
 

@@ -13,3 +13,4 @@ export { type ElementType, specByteLength, specToString, type TensorSpec } from 
 export { XlaError, type XlaErrorCode } from './errors'
 export { type CompiledMemoryStats, type ExecuteOptions, PjrtExecutable } from './executable'
 export { localSpec, type Partitioning, type Placement } from './partitioning'
+export type { ResidentInputs } from './resident-inputs'
