@@ -39,3 +39,5 @@ export class ConfigError extends BabbleError {}
 export class DataError extends BabbleError {}
 /** Training that cannot go on. */
 export class TrainingError extends BabbleError {}
+/** A video that cannot be read or used. */
+export class VideoError extends BabbleError {}

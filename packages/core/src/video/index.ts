@@ -1,0 +1,8 @@
+export { FaceDetector, readMouths } from './face-detector'
+export { findFfmpeg } from './ffmpeg'
+export { type FaceLandmarks, fillLandmarks, landmarksOf68, landmarksOfMesh } from './landmarks'
+export { type VideoInputOptions, videoInput } from './model-input'
+export { type Box, cropBoxes, cropMouths, type MouthCropOptions } from './mouth-crop'
+export { type ReadVideoOptions, readSoundtrack, readVideo, videoFrames } from './read-video'
+export type { Point } from './similarity'
+export { frameOf, type Video, type VideoFrame } from './video'
