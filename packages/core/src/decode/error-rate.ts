@@ -1,4 +1,6 @@
 import { DataError } from '../errors'
+import { type Edit, editAlignment, editCounts } from './edit-alignment'
+import { normalizeTranscript, type TranscriptNormalization } from './normalize-transcript'
 
 /** Edits that turn the references into the hypotheses, over the whole corpus. */
 export interface EditCounts {
@@ -19,18 +21,53 @@ export interface CharacterErrorRate extends EditCounts {
   readonly characters: number
 }
 
+export interface ErrorRateOptions {
+  /** What both sides go through first. Default: nothing; case and punctuation count. */
+  readonly normalization?: TranscriptNormalization
+}
+
+/** One utterance's part of an {@link errorReport}. */
+export interface UtteranceErrors extends EditCounts {
+  /** Words (or characters) of the reference. */
+  readonly length: number
+  /** What became of each of them, in order. */
+  readonly alignment: Edit[]
+}
+
+/** What a word of the references was taken for. */
+export interface WordConfusion {
+  readonly word: string
+  /** How often it was said, and how often it was found. */
+  readonly count: number
+  readonly correct: number
+  readonly deletions: number
+  /** How often each other word stood in its place, most frequent first. */
+  readonly substitutions: ReadonlyMap<string, number>
+}
+
+export interface ErrorReport extends EditCounts {
+  /** Words (or characters) of the references. */
+  readonly length: number
+  readonly utterances: UtteranceErrors[]
+  /** Every word of the references, that with the most errors first. */
+  readonly confusions: WordConfusion[]
+  /** Words that were found where none was said, most frequent first. */
+  readonly insertedWords: ReadonlyMap<string, number>
+}
+
 /**
  * Word error rate of a corpus: the fewest word substitutions, deletions and insertions that turn each reference into its
- * hypothesis, summed, over the number of reference words. Words are what white space separates; case and punctuation
- * count, so normalise both sides alike first. An empty reference adds its hypothesis' words as insertions; if all
- * references are empty the rate is 0 without insertions and infinite with some.
+ * hypothesis, summed, over the number of reference words. Words are what white space separates. An empty reference adds its
+ * hypothesis' words as insertions; if all references are empty the rate is 0 without insertions and infinite with some.
  *
  * @throws DataError if there are not as many hypotheses as references.
  */
-export function wordErrorRate(references: readonly string[], hypotheses: readonly string[]): WordErrorRate {
-  const { length, ...counts } = corpusEdits(references, hypotheses, (text) =>
-    text.split(/\s+/).filter((word) => word !== ''),
-  )
+export function wordErrorRate(
+  references: readonly string[],
+  hypotheses: readonly string[],
+  options: ErrorRateOptions = {},
+): WordErrorRate {
+  const { length, ...counts } = corpusEdits(references, hypotheses, splitWords, options)
   return { ...counts, words: length }
 }
 
@@ -40,71 +77,113 @@ export function wordErrorRate(references: readonly string[], hypotheses: readonl
  *
  * @throws DataError if there are not as many hypotheses as references.
  */
-export function characterErrorRate(references: readonly string[], hypotheses: readonly string[]): CharacterErrorRate {
-  const { length, ...counts } = corpusEdits(references, hypotheses, (text) => [...text.trim().replace(/\s+/g, ' ')])
+export function characterErrorRate(
+  references: readonly string[],
+  hypotheses: readonly string[],
+  options: ErrorRateOptions = {},
+): CharacterErrorRate {
+  const { length, ...counts } = corpusEdits(references, hypotheses, splitCharacters, options)
   return { ...counts, characters: length }
 }
 
-function corpusEdits(
+/**
+ * Error rates in detail: each utterance's counts and alignment, and what each word was taken for. Takes memory for
+ * reference x hypothesis units of one utterance at a time.
+ *
+ * @throws DataError if there are not as many hypotheses as references.
+ */
+export function errorReport(
   references: readonly string[],
   hypotheses: readonly string[],
-  split: (text: string) => string[],
-): EditCounts & { length: number } {
-  if (references.length !== hypotheses.length) {
-    throw new DataError(`There are ${references.length} references but ${hypotheses.length} hypotheses.`, {
-      field: 'hypotheses',
-      cure: 'Pass one hypothesis for each reference, in the same order; an empty string for none.',
-    })
+  options: ErrorRateOptions & { unit?: 'word' | 'character' } = {},
+): ErrorReport {
+  const { unit = 'word', normalization } = options
+  checkPaired(references, hypotheses)
+  const split = splitter(unit === 'word' ? splitWords : splitCharacters, normalization)
+  const utterances = references.map((text, i) => {
+    const alignment = editAlignment(split(text), split(hypotheses[i]!))
+    const count = (kind: Edit['kind']) => alignment.filter((edit) => edit.kind === kind).length
+    const edits = {
+      substitutions: count('substitution'),
+      deletions: count('deletion'),
+      insertions: count('insertion'),
+    }
+    const length = alignment.length - edits.insertions
+    return { ...edits, rate: rateOf(edits, length), length, alignment }
+  })
+  const sum = (field: 'substitutions' | 'deletions' | 'insertions' | 'length') =>
+    utterances.reduce((total, utterance) => total + utterance[field], 0)
+  const edits = { substitutions: sum('substitutions'), deletions: sum('deletions'), insertions: sum('insertions') }
+  return {
+    ...edits,
+    rate: rateOf(edits, sum('length')),
+    length: sum('length'),
+    utterances,
+    ...confusionsOf(utterances.flatMap(({ alignment }) => alignment)),
   }
+}
+
+const splitWords = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '')
+
+const splitCharacters = (text: string): string[] => [...text.trim().replace(/\s+/g, ' ')]
+
+const splitter = (split: (text: string) => string[], normalization: TranscriptNormalization | undefined) =>
+  normalization === undefined ? split : (text: string) => split(normalizeTranscript(text, normalization))
+
+const rateOf = (edits: Omit<EditCounts, 'rate'>, length: number): number => {
+  const errors = edits.substitutions + edits.deletions + edits.insertions
+  return errors === 0 ? 0 : errors / length
+}
+
+const checkPaired = (references: readonly string[], hypotheses: readonly string[]): void => {
+  if (references.length === hypotheses.length) return
+  throw new DataError(`There are ${references.length} references but ${hypotheses.length} hypotheses.`, {
+    field: 'hypotheses',
+    cure: 'Pass one hypothesis for each reference, in the same order; an empty string for none.',
+  })
+}
+
+const corpusEdits = (
+  references: readonly string[],
+  hypotheses: readonly string[],
+  unit: (text: string) => string[],
+  { normalization }: ErrorRateOptions,
+): EditCounts & { length: number } => {
+  checkPaired(references, hypotheses)
+  const split = splitter(unit, normalization)
   const total = { substitutions: 0, deletions: 0, insertions: 0 }
   let length = 0
   references.forEach((text, i) => {
     const reference = split(text)
-    const edits = countEdits(reference, split(hypotheses[i]!))
+    const edits = editCounts(reference, split(hypotheses[i]!))
     total.substitutions += edits.substitutions
     total.deletions += edits.deletions
     total.insertions += edits.insertions
     length += reference.length
   })
-  const errors = total.substitutions + total.deletions + total.insertions
-  return { rate: errors === 0 ? 0 : errors / length, ...total, length }
+  return { rate: rateOf(total, length), ...total, length }
 }
 
-/**
- * Levenshtein's distance by dynamic programming over rows of the reference, with its three parts. Where alignments cost
- * the same, a substitution is preferred to a deletion and an insertion.
- */
-function countEdits(reference: readonly string[], hypothesis: readonly string[]): Omit<EditCounts, 'rate'> {
-  const width = hypothesis.length + 1
-  let cost = Int32Array.from({ length: width }, (_, j) => j)
-  let substituted = new Int32Array(width)
-  let nextCost = new Int32Array(width)
-  let nextSubstituted = new Int32Array(width)
-  for (let i = 1; i <= reference.length; i++) {
-    nextCost[0] = i
-    nextSubstituted[0] = 0
-    for (let j = 1; j < width; j++) {
-      const differs = reference[i - 1] === hypothesis[j - 1] ? 0 : 1
-      const diagonal = cost[j - 1]! + differs
-      const up = cost[j]! + 1
-      const left = nextCost[j - 1]! + 1
-      if (diagonal <= up && diagonal <= left) {
-        nextCost[j] = diagonal
-        nextSubstituted[j] = substituted[j - 1]! + differs
-      } else if (up <= left) {
-        nextCost[j] = up
-        nextSubstituted[j] = substituted[j]!
-      } else {
-        nextCost[j] = left
-        nextSubstituted[j] = nextSubstituted[j - 1]!
-      }
+const confusionsOf = (edits: readonly Edit[]): Pick<ErrorReport, 'confusions' | 'insertedWords'> => {
+  const words = new Map<string, { correct: number; deletions: number; substitutions: Map<string, number> }>()
+  const inserted = new Map<string, number>()
+  const add = (counts: Map<string, number>, word: string) => counts.set(word, (counts.get(word) ?? 0) + 1)
+  for (const edit of edits) {
+    if (edit.kind === 'insertion') {
+      add(inserted, edit.hypothesis)
+      continue
     }
-    ;[cost, nextCost] = [nextCost, cost]
-    ;[substituted, nextSubstituted] = [nextSubstituted, substituted]
+    const entry = words.get(edit.reference) ?? { correct: 0, deletions: 0, substitutions: new Map<string, number>() }
+    words.set(edit.reference, entry)
+    if (edit.kind === 'substitution') add(entry.substitutions, edit.hypothesis)
+    else if (edit.kind === 'deletion') entry.deletions++
+    else entry.correct++
   }
-  // Deletions less insertions are the difference of the lengths, and their sum is what is left of the cost.
-  const substitutions = substituted[width - 1]!
-  const rest = cost[width - 1]! - substitutions
-  const excess = reference.length - hypothesis.length
-  return { substitutions, deletions: (rest + excess) / 2, insertions: (rest - excess) / 2 }
+  const byCount = (counts: Map<string, number>) => new Map([...counts].sort(([, a], [, b]) => b - a))
+  const confusions = [...words].map(([word, { correct, deletions, substitutions }]) => {
+    const count = [...substitutions.values()].reduce((sum, n) => sum + n, correct + deletions)
+    return { word, count, correct, deletions, substitutions: byCount(substitutions) }
+  })
+  confusions.sort((a, b) => b.count - b.correct - (a.count - a.correct) || b.count - a.count)
+  return { confusions, insertedWords: byCount(inserted) }
 }
