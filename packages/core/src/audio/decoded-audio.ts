@@ -14,7 +14,7 @@ export interface DecodedAudio {
 const lowestRate = 1000
 const highestRate = 768_000
 
-export const readFormats = 'WAV (PCM, floating-point, A-law or mu-law) and FLAC'
+export const readFormats = 'WAV (PCM, floating-point, A-law or mu-law), FLAC, MP3 and Ogg Opus'
 export const convertCure = 'Convert it, for example with `ffmpeg -i INPUT -ar 16000 -ac 1 OUTPUT.wav`.'
 export const refetchCure = 'Fetch or record the file again, or leave it out.'
 

@@ -1,21 +1,9 @@
 import { createHash } from 'node:crypto'
 import { AudioError } from '../errors'
-import { checkSampleRate, checkSamples, convertCure, type DecodedAudio, refetchCure } from './decoded-audio'
+import { parseBytes } from './byte-parser'
+import { checkSamples, type DecodedAudio, refetchCure } from './decoded-audio'
+import { type FlacLayout, flacLayout, mostFlacSamples } from './flac-layout'
 import { type FlacFrame, loadLibFlac } from './libflac'
-
-/** What the STREAMINFO block at the start of a FLAC file says. */
-interface StreamInfo {
-  readonly sampleRate: number
-  readonly channels: number
-  readonly bitsPerSample: number
-  /** Samples of each channel; 0 if the encoder did not know. */
-  readonly totalSamples: number
-  /** MD5 of all samples, interleaved, little-endian; zeros if the encoder did not compute it. */
-  readonly md5: string
-}
-
-/** 18 hours at 16 kHz. A few bytes of FLAC can stand for any length of silence, so the length needs a bound of its own. */
-const mostSamples = 2 ** 30
 
 /**
  * Decodes a FLAC file of 8, 16 or 24 bits; channels are averaged. The number of samples and, where the file has it, the
@@ -25,127 +13,157 @@ const mostSamples = 2 ** 30
  * @throws AudioError if the bytes are not such a file, or are damaged or truncated.
  */
 export async function decodeFlac(bytes: Uint8Array, file?: string): Promise<DecodedAudio> {
-  const stream = bytes.subarray(id3Length(bytes))
-  const info = parseStreamInfo(stream, file)
-  const blocks = await decodeFrames(stream, info, file)
-  const samples = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0))
-  let at = 0
-  for (const block of blocks) {
-    samples.set(block, at)
-    at += block.length
-  }
-  checkSamples(samples, file)
-  return { samples, sampleRate: info.sampleRate, channels: info.channels }
-}
-
-/** Length of an ID3v2 tag at the start of the file; 0 if there is none. */
-export function id3Length(bytes: Uint8Array): number {
-  if (bytes.length < 10 || bytes[0] !== 0x49 || bytes[1] !== 0x44 || bytes[2] !== 0x33) return 0
-  return 10 + ((bytes[6]! & 127) << 21) + ((bytes[7]! & 127) << 14) + ((bytes[8]! & 127) << 7) + (bytes[9]! & 127)
-}
-
-export function isFlac(bytes: Uint8Array): boolean {
-  return String.fromCharCode(...bytes.subarray(0, 4)) === 'fLaC'
-}
-
-function parseStreamInfo(stream: Uint8Array, file?: string): StreamInfo {
-  if (!isFlac(stream)) throw new AudioError('This is not a FLAC file.', { file, cure: convertCure })
-  if (stream.length < 42)
-    throw new AudioError('The FLAC file is truncated within its header.', { file, cure: refetchCure })
-  const view = new DataView(stream.buffer, stream.byteOffset, 42)
-  if ((view.getUint32(4) & 0x7fffffff) !== 34) {
-    throw new AudioError('The FLAC file does not begin with a STREAMINFO block.', { file, cure: refetchCure })
-  }
-  const packed = view.getUint32(18)
-  const info = {
-    sampleRate: packed >>> 12,
-    channels: ((packed >>> 9) & 7) + 1,
-    bitsPerSample: ((packed >>> 4) & 31) + 1,
-    totalSamples: (packed & 15) * 2 ** 32 + view.getUint32(22),
-    md5: Buffer.from(stream.subarray(26, 42)).toString('hex'),
-  }
-  checkSampleRate(info.sampleRate, file)
-  if (![8, 16, 24].includes(info.bitsPerSample)) {
-    throw new AudioError(`FLAC of ${info.bitsPerSample} bits is not read.`, { file, cure: convertCure })
-  }
-  if (info.totalSamples > mostSamples) {
-    throw new AudioError(`The FLAC file claims ${info.totalSamples} samples, more than ${mostSamples}.`, {
-      file,
-      cure: 'Split the recording.',
-    })
-  }
-  return info
-}
-
-/** The audio of each frame, as mono samples. */
-async function decodeFrames(stream: Uint8Array, info: StreamInfo, file?: string): Promise<Float32Array[]> {
-  const { sampleRate, channels, bitsPerSample, totalSamples } = info
-  const flac = await loadLibFlac()
-  const blocks: Float32Array[] = []
-  const digest = createHash('md5')
-  let decoded = 0
-  let at = 0
-  let problem: string | undefined
-  const isWhole = () => totalSamples > 0 && decoded >= totalSamples
-
+  const layout = parseBytes(flacLayout(bytes.length, file), bytes)
+  const { sampleRate, channels, totalSamples } = layout
+  let at = layout.start
   const read = (size: number) => {
-    // Nothing after the last sample matters (some tools append tags), nor after the first fault.
-    if (isWhole()) return { buffer: undefined, readDataLength: 0, error: false }
-    const buffer = stream.subarray(at, at + size)
-    at += buffer.length
-    return { buffer, readDataLength: buffer.length, error: problem !== undefined }
+    const part = bytes.subarray(at, at + size)
+    at += part.length
+    return part
   }
-  const write = (data: Uint8Array[], frame: FlacFrame) => {
-    if (isWhole() || problem !== undefined) return false
-    if (frame.channels !== channels || frame.bitsPerSample !== bitsPerSample || frame.sampleRate !== sampleRate) {
-      problem = `its format changes after ${decoded} samples`
-      return false
-    }
-    decoded += frame.blocksize
-    if (decoded > (totalSamples || mostSamples)) {
-      problem = `it goes on after ${totalSamples || mostSamples} samples`
-      return false
-    }
-    // The library hands 8- and 16-bit samples over in 2 bytes each, 24-bit ones in 4.
-    const views = data.map((one) =>
-      bitsPerSample === 24
-        ? new Int32Array(one.buffer, one.byteOffset, frame.blocksize)
-        : new Int16Array(one.buffer, one.byteOffset, frame.blocksize),
-    )
-    digest.update(interleave(views, bitsPerSample / 8))
-    blocks.push(toMono(views, 2 ** (bitsPerSample - 1)))
-    return true
+  const digest = createHash('md5')
+  const width = layout.bitsPerSample / 8
+  const blocks: Float32Array[] = []
+  let decoded = 0
+  const onBlock = (views: PcmBlock) => {
+    decoded += views[0]!.length
+    if (decoded > (totalSamples || mostFlacSamples))
+      return `it goes on after ${totalSamples || mostFlacSamples} samples`
+    digest.update(interleave(views, width))
+    blocks.push(toMono(views, 2 ** (layout.bitsPerSample - 1)))
+    return undefined
   }
-  const fault = (_code: number, description: string) => {
-    if (!isWhole())
-      problem ??= `${description.replace(/^FLAC__STREAM_DECODER_ERROR_(STATUS_)?/, '')} after ${decoded} samples`
-  }
-
-  const decoder = flac.create_libflac_decoder(false)
-  try {
-    const status = flac.init_decoder_stream(decoder, read, write, fault)
-    if (status !== 0) problem = `the decoder does not start (status ${status})`
-    else flac.FLAC__stream_decoder_process_until_end_of_stream(decoder)
-  } catch (cause) {
-    throw new AudioError('The FLAC file is damaged: the decoder failed.', { file, cure: refetchCure, cause })
-  } finally {
-    flac.FLAC__stream_decoder_delete(decoder)
-  }
-  if (problem !== undefined) throw new AudioError(`The FLAC file is damaged: ${problem}.`, { file, cure: refetchCure })
+  const isDone = () => totalSamples > 0 && decoded >= totalSamples
+  const problem = await decodeFlacStream(read, layout, onBlock, isDone)
+  if (problem !== undefined) throw damaged(problem, file)
   if (decoded < totalSamples) {
     throw new AudioError(`The FLAC file is truncated: it holds ${decoded} of its ${totalSamples} samples.`, {
       file,
       cure: refetchCure,
     })
   }
-  if (!/^0+$/.test(info.md5) && digest.digest('hex') !== info.md5) {
+  if (!/^0+$/.test(layout.md5) && digest.digest('hex') !== layout.md5) {
     throw new AudioError('The FLAC file is damaged: its audio does not match its MD5.', { file, cure: refetchCure })
   }
-  return blocks
+  const samples = new Float32Array(decoded)
+  decoded = 0
+  for (const block of blocks) {
+    samples.set(block, decoded)
+    decoded += block.length
+  }
+  checkSamples(samples, file)
+  return { samples, sampleRate, channels }
+}
+
+/** Reads a part of a file without waiting: the decoder asks for it in the middle of its work. */
+export type ReadAt = (at: number, length: number) => Uint8Array
+
+/**
+ * Decodes the samples `start` to before `end` from the frames that hold them. Frames are verified by their checksums; the MD5 of the whole
+ * cannot be.
+ *
+ * @param from byte at which a frame at or before `start` begins, as {@link findFrame} gives it.
+ * @returns undefined if it is not one, or the frames from there on cannot be decoded: then only decoding from the beginning will tell.
+ */
+export async function decodeFlacRange(
+  readAt: ReadAt,
+  layout: FlacLayout,
+  from: number,
+  start: number,
+  end: number,
+): Promise<Float32Array | undefined> {
+  const head = layout.head.slice()
+  head[4] = 0x80 // STREAMINFO is the last block of metadata here.
+  let isHeadRead = false
+  let at = from
+  const read = (size: number) => {
+    const part = isHeadRead ? readAt(at, size) : head
+    if (isHeadRead) at += part.length
+    isHeadRead = true
+    return part
+  }
+  const samples = new Float32Array(end - start)
+  let reached: number | undefined
+  const onBlock = (views: PcmBlock, first: number) => {
+    if (reached === undefined ? first > start : first !== reached) return 'frames are missing'
+    reached = first + views[0]!.length
+    if (reached <= start) return undefined
+    const mono = toMono(views, 2 ** (layout.bitsPerSample - 1))
+    samples.set(mono.subarray(Math.max(0, start - first), Math.max(0, end - first)), Math.max(0, first - start))
+    return undefined
+  }
+  const isDone = () => reached !== undefined && reached >= end
+  const problem = await decodeFlacStream(read, layout, onBlock, isDone)
+  return problem === undefined && isDone() ? samples : undefined
+}
+
+const damaged = (problem: string, file?: string) =>
+  new AudioError(`The FLAC file is damaged: ${problem}.`, { file, cure: refetchCure })
+
+/** The samples of one frame, by channel. */
+type PcmBlock = readonly (Int16Array | Int32Array)[]
+
+/**
+ * Decodes frame by frame.
+ *
+ * @param read gives the next bytes, fewer than asked for at the end.
+ * @param onBlock takes a frame and the number of its first sample, and says what is wrong if it is.
+ * @param isDone tells that no more is wanted: nothing after that matters (some tools append tags).
+ * @returns What was wrong first.
+ */
+async function decodeFlacStream(
+  read: (size: number) => Uint8Array,
+  layout: FlacLayout,
+  onBlock: (views: PcmBlock, first: number) => string | undefined,
+  isDone: () => boolean,
+): Promise<string | undefined> {
+  const { sampleRate, channels, bitsPerSample } = layout
+  const flac = await loadLibFlac()
+  let decoded = 0
+  let problem: string | undefined
+
+  const onRead = (size: number) => {
+    if (isDone()) return { buffer: undefined, readDataLength: 0, error: false }
+    const buffer = read(size)
+    return { buffer, readDataLength: buffer.length, error: problem !== undefined }
+  }
+  const onWrite = (data: Uint8Array[], frame: FlacFrame) => {
+    if (isDone() || problem !== undefined) return false
+    if (frame.channels !== channels || frame.bitsPerSample !== bitsPerSample || frame.sampleRate !== sampleRate) {
+      problem = `its format changes after ${decoded} samples`
+      return false
+    }
+    decoded += frame.blocksize
+    // The library hands 8- and 16-bit samples over in 2 bytes each, 24-bit ones in 4.
+    const views = data.map((one) =>
+      bitsPerSample === 24
+        ? new Int32Array(one.buffer, one.byteOffset, frame.blocksize)
+        : new Int16Array(one.buffer, one.byteOffset, frame.blocksize),
+    )
+    const first = frame.numberType === 'samples' ? frame.number : frame.number * layout.blockSize
+    problem = onBlock(views, first)
+    return problem === undefined
+  }
+  const onError = (_code: number, description: string) => {
+    if (!isDone())
+      problem ??= `${description.replace(/^FLAC__STREAM_DECODER_ERROR_(STATUS_)?/, '')} after ${decoded} samples`
+  }
+
+  const decoder = flac.create_libflac_decoder(false)
+  try {
+    const status = flac.init_decoder_stream(decoder, onRead, onWrite, onError)
+    if (status !== 0) return `the decoder does not start (status ${status})`
+    flac.FLAC__stream_decoder_process_until_end_of_stream(decoder)
+  } catch (cause) {
+    return `the decoder failed (${String(cause)})`
+  } finally {
+    flac.FLAC__stream_decoder_delete(decoder)
+  }
+  return problem
 }
 
 /** The samples as the MD5 of a FLAC file sees them: interleaved, little-endian, `width` bytes each. */
-function interleave(channels: (Int16Array | Int32Array)[], width: number): Uint8Array {
+function interleave(channels: PcmBlock, width: number): Uint8Array {
   const [first] = channels
   if (channels.length === 1 && first instanceof Int16Array && width === 2) {
     return new Uint8Array(first.buffer, first.byteOffset, first.byteLength)
@@ -161,7 +179,7 @@ function interleave(channels: (Int16Array | Int32Array)[], width: number): Uint8
   return out
 }
 
-function toMono(channels: (Int16Array | Int32Array)[], fullScale: number): Float32Array {
+function toMono(channels: PcmBlock, fullScale: number): Float32Array {
   const scale = 1 / (fullScale * channels.length)
   return Float32Array.from(channels[0]!, (first, frame) => {
     let sum = first

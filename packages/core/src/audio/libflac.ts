@@ -22,6 +22,9 @@ export interface FlacFrame {
   readonly sampleRate: number
   readonly channels: number
   readonly bitsPerSample: number
+  /** Of the frame's first sample, or of the frame. */
+  readonly number: number
+  readonly numberType: 'frames' | 'samples'
 }
 
 let library: Promise<LibFlac> | undefined

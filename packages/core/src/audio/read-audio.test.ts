@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AudioError } from '../errors'
+import { audioInfo } from './audio-info'
 import { decodeAudio, readAudio } from './read-audio'
 import { encodeWav } from './wav'
 
@@ -38,9 +39,12 @@ describe('readAudio', () => {
     ['riff.wav', 'RIFF', 'truncated within its header'],
     ['page.wav', '<!DOCTYPE html>', 'This is not a recording; the formats that are read are WAV'],
     ['zeros.wav', new Uint8Array(1000), 'not a recording'],
-    ['music.mp3', 'ID3\x04\0\0\0\0\0\0', 'an MP3 file; the formats that are read are WAV'],
-    ['bare.mp3', Uint8Array.of(0xff, 0xfb, 0x90, 0), 'an MPEG audio file'],
-    ['music.ogg', 'OggS', 'an Ogg file'],
+    ['music.mp3', 'ID3\x04\0\0\0\0\0\0', 'The MP3 file is truncated: it ends within its tag'],
+    ['bare.mp3', Uint8Array.of(0xff, 0xfb, 0x90, 0), 'The MP3 file is truncated: it ends within its frame 0'],
+    ['music.mp2', Uint8Array.of(0xff, 0xfd, 0x90, 0), 'an MPEG audio file that is not MP3'],
+    ['music.ogg', 'OggS', 'an Ogg file that does not begin with Opus'],
+    ['vorbis.ogg', `OggS${'\0'.repeat(22)}\x01\x1e\x01vorbis`, 'an Ogg Vorbis file'],
+    ['flac.ogg', `OggS${'\0'.repeat(22)}\x01\x1e\x7fFLAC`, 'a FLAC stream in an Ogg file'],
     ['music.m4a', '\0\0\0 ftypM4A ', 'an MPEG-4 file'],
     ['timit.wav', 'NIST_1A\n   1024\n', 'a NIST SPHERE file'],
     ['lfs.wav', 'version https://git-lfs.github.com/spec/v1\noid', 'git lfs pull'],
@@ -90,12 +94,22 @@ describe.skipIf(data === undefined)('real recordings (BABBLE_DATA)', () => {
     ['digits', 'path'],
     ['sentences', 'path'],
     ['av', 'audio'],
-  ])('decode to the number of samples that the manifest of %s says', async (set, pathColumn) => {
-    const text = await readFile(join(data!, set, 'manifest.tsv'), 'utf8')
-    const [header, ...rows] = text.split('\n').map((line) => line.split('\t'))
-    const [path, samples] = [header!.indexOf(pathColumn), header!.indexOf('samples')]
-    for (const row of rows.slice(0, 40)) {
-      expect((await readAudio(join(data!, set, row[path]!))).samples.length).toBe(Number(row[samples]))
-    }
-  })
+  ])(
+    'all of %s decode to the number of samples that its manifest says, and their headers say it too',
+    async (set, pathColumn) => {
+      const text = await readFile(join(data!, set, 'manifest.tsv'), 'utf8')
+      const [header, ...rows] = text
+        .trim()
+        .split('\n')
+        .map((line) => line.split('\t'))
+      const [path, samples] = [header!.indexOf(pathColumn), header!.indexOf('samples')]
+      expect(rows.length).toBeGreaterThan(100)
+      for (const row of rows) {
+        const file = join(data!, set, row[path]!)
+        const count = Number(row[samples])
+        expect(await audioInfo(file)).toMatchObject({ sampleRate: 16_000, channels: 1, frames: count })
+        expect((await readAudio(file)).samples.length).toBe(count)
+      }
+    },
+  )
 })

@@ -43,7 +43,7 @@ export function resample(samples: Float32Array, from: number, to: number): Float
   const up = to / divisor
   const down = from / divisor
   const bank = filterBank(up, down)
-  const out = new Float32Array(Math.ceil((samples.length * up) / down))
+  const out = new Float32Array(resampledLength(samples.length, from, to))
   const { reach } = bank
   const stepWhole = Math.floor(down / up)
   const stepPhase = down % up
@@ -62,6 +62,29 @@ export function resample(samples: Float32Array, from: number, to: number): Float
     }
   }
   return out
+}
+
+/** Samples that a recording of `samples` has after {@link resample}. */
+export function resampledLength(samples: number, from: number, to: number): number {
+  const divisor = greatestCommonDivisor(from, to)
+  return Math.ceil((samples * (to / divisor)) / (from / divisor))
+}
+
+/**
+ * Input samples that the samples `start` to before `end` of a resampled recording depend on.
+ *
+ * @returns `from` and `to` of the input, which may reach beyond its ends, and the number that output sample `start` has when that part is resampled
+ * alone: so resampled, it comes out the same to the last bit.
+ */
+export function resampleSpan(from: number, to: number, start: number, end: number) {
+  if (from === to) return { from: start, to: end, start: 0 }
+  const divisor = greatestCommonDivisor(from, to)
+  const up = to / divisor
+  const down = from / divisor
+  const { reach } = filterBank(up, down)
+  // A whole number of periods before, so that the output samples keep their places between input samples.
+  const period = Math.max(0, Math.floor(start / up) - Math.ceil(reach / down))
+  return { from: period * down, to: Math.floor(((end - 1) * down) / up) + reach + 1, start: start - period * up }
 }
 
 /** Sum of taps[k] * samples[start + k] for k from `first` to before `last`; a function of its own is optimised better. */
