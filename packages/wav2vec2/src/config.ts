@@ -149,7 +149,8 @@ const huggingFaceDefaults: Wav2Vec2Config = {
   extra: {},
 }
 
-const rules: { readonly [Field in Exclude<keyof Wav2Vec2Config, 'extra'>]: FieldRule } = {
+/** What each field may hold. */
+export const configRules: { readonly [Field in Exclude<keyof Wav2Vec2Config, 'extra'>]: FieldRule } = {
   vocabSize: integer(1),
   hiddenSize: integer(1),
   numHiddenLayers: integer(0),
@@ -279,7 +280,7 @@ export const readWav2Vec2Config = (json: Readonly<Record<string, unknown>>, file
   }
   const fields: Record<string, unknown> = {}
   const extra: Record<string, unknown> = {}
-  const known = new Map(Object.keys(rules).map((field) => [jsonKey(field), field]))
+  const known = new Map(Object.keys(configRules).map((field) => [jsonKey(field), field]))
   for (const [key, value] of Object.entries(json)) {
     const field = known.get(key)
     if (field === undefined) extra[key] = value
@@ -312,12 +313,12 @@ const jsonKey = (field: string): string => field.replace(/[A-Z]/g, (letter) => `
 const checked = (config: Wav2Vec2Config, file?: string): Wav2Vec2Config => {
   for (const [field, value] of Object.entries(config)) {
     if (field === 'extra') continue
-    const rule = (rules as Readonly<Record<string, FieldRule>>)[field]
+    const rule = (configRules as Readonly<Record<string, FieldRule>>)[field]
     if (!rule) {
       throw new ConfigError(`there is no field "${field}".`, {
         file,
         field,
-        cure: `Fields are ${Object.keys(rules).join(', ')}.`,
+        cure: `Fields are ${Object.keys(configRules).join(', ')}.`,
       })
     }
     checkField(field, value, rule, file)

@@ -11,10 +11,13 @@ export {
 export { type CtcBatchesOptions, ctcBatches, type Wav2Vec2CtcHostBatch } from './data/ctc-batches'
 export type { BatchingOptions } from './data/plan'
 export {
+  cutPretrainingBatch,
   type PretrainingBatchesOptions,
   pretrainingBatches,
   type Wav2Vec2PretrainingHostBatch,
 } from './data/pretraining-batches'
+export { fairseqParameterName, fairseqProcessor } from './fairseq'
+export { type FairseqWav2Vec2, readFairseqConfig } from './fairseq-config'
 export {
   type ExtractedFeatures,
   type ExtractOptions,
@@ -33,9 +36,11 @@ export {
 export {
   errorRateEvaluator,
   type Transcript,
+  type TranscriptAlternative,
   Wav2Vec2Recognizer,
   type Wav2Vec2RecognizerOptions,
 } from './heads/recognizer'
+export { labelsOf, type TranscriptDecoderOptions, transcriptDecoder } from './heads/transcript-decoder'
 export type { FromPretrainedOptions, LoadReport, SavePretrainedOptions } from './interop'
 export { type Wav2Vec2ForwardOptions, type Wav2Vec2Inputs, Wav2Vec2Model, type Wav2Vec2ModelOutput } from './model'
 export {

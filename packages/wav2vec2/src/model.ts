@@ -4,23 +4,17 @@ import {
   type ForwardContext,
   Initializer,
   inference,
-  Module,
+  PretrainedModel,
   scaleGradient,
   TransformerEncoder,
   type WaveformEncoder,
 } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Wav2Vec2Config } from './config'
+import { loadFairseq } from './fairseq'
 import { FeatureProjection, featureEncoder, frameLengths, frameMask, sampleLengths } from './frontend'
 import { frameCount, receptiveField } from './geometry'
-import {
-  checkpointFits,
-  type FromPretrainedOptions,
-  type LoadReport,
-  loadPretrained,
-  type SavePretrainedOptions,
-  savePretrained,
-} from './interop'
+import { checkpointFits, type FromPretrainedOptions, wav2vec2Family } from './interop'
 
 export interface Wav2Vec2Inputs {
   /** Normalised waveforms, float32 `[batch, samples]`. */
@@ -59,24 +53,29 @@ export interface Wav2Vec2ModelOutput {
 }
 
 /** wav2vec 2.0's encoder (Baevski et al. 2020, section 2): waveform to contextualised frames. */
-export class Wav2Vec2Model extends Module {
+export class Wav2Vec2Model extends PretrainedModel<Wav2Vec2Config> {
+  static readonly architecture = 'Wav2Vec2Model'
+  static readonly family = wav2vec2Family
+  static readonly fit = checkpointFits.Wav2Vec2Model
+
   readonly config: Wav2Vec2Config
   readonly featureExtractor: WaveformEncoder
   readonly featureProjection: FeatureProjection
   /** What masked frames are replaced by, `[hidden]`; there is none in a model without masks, as in the reference. */
   readonly maskedSpecEmbed?: tf.Variable
   readonly encoder: TransformerEncoder
-  /** What loading a checkpoint left over; empty for a new model. */
-  loadReport: LoadReport = { missing: [], ignored: [] }
 
-  /** @param init Starting values. Default: those of seed 0. */
-  constructor(config: Wav2Vec2Config, init: Initializer = new Initializer(0)) {
+  /**
+   * @param init Starting values. Default: those of seed 0.
+   * @param fresh Those of the mask embedding, which a checkpoint may lack. Default: `init`.
+   */
+  constructor(config: Wav2Vec2Config, init: Initializer = new Initializer(0), fresh: Initializer = init) {
     super()
     this.config = config
     this.featureExtractor = featureEncoder(config, init)
     this.featureProjection = new FeatureProjection(config, init)
     if (config.maskTimeProb > 0 || config.maskFeatureProb > 0) {
-      this.maskedSpecEmbed = init.from([config.hiddenSize], (rng, count) =>
+      this.maskedSpecEmbed = fresh.from([config.hiddenSize], (rng, count) =>
         Float32Array.from({ length: count }, () => rng.uniform()),
       )
     }
@@ -99,22 +98,9 @@ export class Wav2Vec2Model extends Module {
     )
   }
 
-  /**
-   * Loads a Hugging Face model directory: one of this class, or of a class with heads, which are then listed in
-   * `loadReport.ignored`.
-   *
-   * @throws CheckpointError listing every tensor that is missing, left over or mis-shaped; ConfigError for a bad `config.json`.
-   */
-  static async fromPretrained(dir: string, options: FromPretrainedOptions = {}): Promise<Wav2Vec2Model> {
-    const build = (config: Wav2Vec2Config) => new Wav2Vec2Model(config, Initializer.empty())
-    const { model, report } = await loadPretrained(dir, options, checkpointFits.Wav2Vec2Model, build)
-    model.loadReport = report
-    return model
-  }
-
-  /** Writes `config.json` and `model.safetensors`, which Hugging Face Transformers loads. */
-  savePretrained(dir: string, options?: SavePretrainedOptions): Promise<void> {
-    return savePretrained(this, this.config, 'Wav2Vec2Model', dir, options)
+  /** Loads a checkpoint of fairseq (`.pt`), pre-trained or fine-tuned with CTC; errors are those of `fromPretrained`. */
+  static fromFairseq(path: string, options?: FromPretrainedOptions): Promise<Wav2Vec2Model> {
+    return loadFairseq(Wav2Vec2Model, path, options)
   }
 
   /** Keeps the feature encoder as it is in training, as the paper does in fine-tuning. */

@@ -1,5 +1,5 @@
 import {
-  type AdamWOptions,
+  type OptimizerSettings,
   type ParameterGroup,
   polynomialDecaySchedule,
   type Schedule,
@@ -14,7 +14,7 @@ export type Wav2Vec2Size = 'tiny' | 'base' | 'large'
 /** What a `Trainer` is given for a run, beside model, objective and data. */
 export interface TrainingRecipe {
   readonly maxSteps: number
-  readonly optimizer: AdamWOptions
+  readonly optimizer: OptimizerSettings
   readonly schedule: Schedule
   readonly clipNorm?: number
 }
@@ -32,7 +32,7 @@ export interface PretrainingRecipe extends TrainingRecipe {
   readonly batchSamples: number
 }
 
-const adam = (learningRate: number, weightDecay: number): AdamWOptions => ({
+const adam = (learningRate: number, weightDecay: number): OptimizerSettings => ({
   learningRate,
   betas: [0.9, 0.98],
   eps: 1e-6,

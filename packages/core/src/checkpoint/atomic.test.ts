@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -134,6 +134,22 @@ describe('recoverDirectory', () => {
     await recoverDirectory(dir())
     expect(await readFile(join(dir(), 'file'), 'utf8')).toBe('good')
     expect(await readdir(folder)).toEqual(['step-1'])
+  })
+
+  it('takes a process that is younger than what was left for another one with its number', async () => {
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)'])
+    try {
+      const path = leftover(child.pid!, 'previous')
+      await directoryOf('old', path)
+      await recoverDirectory(dir())
+      expect(await isCompleteDirectory(dir())).toBe(false)
+      const anHourAgo = new Date(Date.now() - 3_600_000)
+      await utimes(path, anHourAgo, anHourAgo)
+      await recoverDirectory(dir())
+      expect(await isCompleteDirectory(dir())).toBe(process.platform === 'linux')
+    } finally {
+      child.kill()
+    }
   })
 
   it('leaves what a living process or another machine is writing', async () => {

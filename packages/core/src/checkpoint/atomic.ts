@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CheckpointError } from '../errors'
@@ -37,7 +37,7 @@ export async function writeFileAtomic(
   const temporary = siblingName(target, 'partial')
   live.add(temporary)
   try {
-    await mkdir(dirname(target), { recursive: true })
+    await makeFolder(dirname(target))
     const handle = await open(temporary, 'wx')
     try {
       if (typeof data === 'function') await data(handle)
@@ -49,7 +49,7 @@ export async function writeFileAtomic(
     await rename(temporary, target)
     await syncFolder(dirname(target))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw writeError(path, error)
   } finally {
     live.delete(temporary)
@@ -75,7 +75,7 @@ export async function writeDirectoryAtomic(
   const previous = siblingName(target, 'previous')
   live.add(temporary).add(previous)
   try {
-    await mkdir(dirname(target), { recursive: true })
+    await makeFolder(dirname(target))
     await recoverDirectory(target)
     await mkdir(temporary)
     await fill(temporary)
@@ -85,7 +85,7 @@ export async function writeDirectoryAtomic(
     await syncFolder(dirname(target))
     await rm(previous, { recursive: true, force: true })
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
     throw writeError(dir, error)
   } finally {
     live.delete(temporary)
@@ -121,12 +121,13 @@ export async function recoverDirectory(dir: string): Promise<void> {
   const target = await realTarget(dir)
   const folder = dirname(target)
   const pattern = siblingPattern(target)
-  const left = ((await readdir(folder).catch(absent)) ?? []).flatMap((name) => {
+  const left: { path: string; isPrevious: boolean }[] = []
+  for (const name of (await readdir(folder).catch(absent)) ?? []) {
     const match = pattern.exec(name)
     const path = join(folder, name)
-    if (match === null || match[1] !== host || live.has(path) || isRunning(Number(match[2]))) return []
-    return [{ path, isPrevious: match[3] === 'previous' }]
-  })
+    if (match === null || match[1] !== host || live.has(path)) continue
+    if (!(await mayBeWriting(Number(match[2]), path))) left.push({ path, isPrevious: match[3] === 'previous' })
+  }
   if (left.length === 0) return
   if ((await stat(target).catch(absent)) === undefined) {
     const previous = left.find((one) => one.isPrevious)
@@ -143,14 +144,33 @@ export async function recoverDirectory(dir: string): Promise<void> {
   for (const { path } of left) await rm(path, { recursive: true, force: true })
 }
 
-function isRunning(pid: number): boolean {
+/** Whether the process that a leftover names may still be at work on it. */
+async function mayBeWriting(pid: number, leftover: string): Promise<boolean> {
   // Of this process, only the names in `live` are in use.
   if (pid === process.pid) return false
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
-    return codeOf(error) !== 'ESRCH'
+    if (codeOf(error) === 'ESRCH') return false
+  }
+  // Numbers are given again, soon after a restart of a container: a process that is younger than what it left did not write it.
+  const started = await startTime(pid)
+  const changed = (await stat(leftover).catch(absent))?.mtimeMs
+  return started === undefined || changed === undefined || started <= changed + 2000
+}
+
+/** When a process began, in milliseconds since 1970; undefined where /proc does not say. */
+async function startTime(pid: number): Promise<number | undefined> {
+  try {
+    const [uptime, status] = await Promise.all(
+      ['/proc/uptime', `/proc/${pid}/stat`].map((file) => readFile(file, 'utf8')),
+    )
+    // The second field, in brackets, is the program's name and may hold anything.
+    const ticks = Number(status!.slice(status!.lastIndexOf(')') + 2).split(' ')[19])
+    const age = Number.parseFloat(uptime!) - ticks / 100
+    return Number.isFinite(age) ? Date.now() - 1000 * age : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -169,9 +189,24 @@ async function syncTree(dir: string): Promise<void> {
   await syncFolder(dir)
 }
 
-/** Makes renames and new names in a folder durable. Windows has no such call and needs none. */
+/** Makes a folder and those above it that are missing, and makes them durable. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  // The name of each new folder is in the one above it.
+  for (let at = folder; ; at = dirname(at)) {
+    await syncFolder(dirname(at))
+    if (at === first || dirname(at) === at) return
+  }
+}
+
+/** Makes renames and new names in a folder durable. Windows has no such call and needs none; some network file systems refuse it. */
 async function syncFolder(folder: string): Promise<void> {
-  if (process.platform !== 'win32') await syncPath(folder)
+  if (process.platform === 'win32') return
+  await syncPath(folder).catch((error: unknown) => {
+    const code = codeOf(error)
+    if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error
+  })
 }
 
 async function syncPath(path: string): Promise<void> {

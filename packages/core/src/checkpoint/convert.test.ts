@@ -33,6 +33,23 @@ describe('float16', () => {
   })
 })
 
+describe('fromFloat32', () => {
+  it('rounds arrays to float16 as it rounds numbers, at and beside every tie', () => {
+    const values = Float32Array.from(
+      Array.from({ length: 0x7c00 }, (_, bits) => {
+        const [low, high] = [float16ToNumber(bits), bits === 0x7bff ? 65536 : float16ToNumber(bits + 1)]
+        const middle = (low + high) / 2
+        return [low, middle, Math.fround(middle * (1 - 2 ** -23)), Math.fround(middle * (1 + 2 ** -23)), -middle]
+      }).flat(),
+    )
+    const { data } = fromFloat32(values, [values.length], 'F16')
+    const different = values.findIndex((value, i) => data[i] !== numberToFloat16(value))
+    expect(different === -1 ? 'none' : values[different]).toBe('none')
+    const odd = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, -0, 1e30, -1e-30)
+    expect([...fromFloat32(odd, [5], 'F16').data]).toEqual([0x7e00, 0x7c00, 0x8000, 0x7c00, 0x8000])
+  })
+})
+
 describe('toFloat32', () => {
   it('returns an F32 tensor as it is', () => {
     const data = Float32Array.of(1)

@@ -3,6 +3,8 @@ import type { HostTensor } from './host-tensor'
 
 const word = new Uint32Array(1)
 const single = new Float32Array(word.buffer)
+/** The number of each float16 bit pattern, made when first needed. */
+let float16Values: Float32Array | undefined
 
 /** Value of an IEEE 754 binary16 bit pattern; exact. */
 export function float16ToNumber(bits: number): number {
@@ -36,12 +38,22 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
-/** bfloat16 bit pattern nearest to the float32 `value` (ties to even). */
-function numberToBfloat16(value: number): number {
-  single[0] = value
-  const bits = word[0]!
-  if (Number.isNaN(value)) return (bits >>> 16) | 0x40
+/** bfloat16 bit pattern nearest to the number whose float32 bit pattern is given (ties to even). */
+function toBfloat16(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff
+}
+
+/** The same for float16: {@link numberToFloat16} from the bits, which takes a tenth of the time. */
+function toFloat16(bits: number): number {
+  const magnitude = bits & 0x7fffffff
+  // NaN, what overflows, and what is below the normal range are left to the slow way.
+  if (magnitude >= 0x477ff000 || magnitude < 0x38800000) {
+    word[0] = bits
+    return numberToFloat16(single[0]!)
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1)
+  return ((bits >>> 16) & 0x8000) | ((rounded - 0x38000000) >>> 13)
 }
 
 /**
@@ -55,11 +67,14 @@ export function toFloat32(tensor: HostTensor): Float32Array {
   if (data instanceof Float32Array) return data
   const out = new Float32Array(data.length)
   if (dtype === 'F16') {
-    for (let i = 0; i < out.length; i++) out[i] = float16ToNumber(Number(data[i]))
+    float16Values ??= Float32Array.from({ length: 65_536 }, (_, bits) => float16ToNumber(bits))
+    const bits = data as Uint16Array
+    for (let i = 0; i < out.length; i++) out[i] = float16Values[bits[i]!]!
   } else if (dtype === 'BF16') {
     // Through the bits, so that a NaN keeps its payload.
     const bits = new Uint32Array(out.buffer)
-    for (let i = 0; i < bits.length; i++) bits[i] = Number(data[i]) << 16
+    const halves = data as Uint16Array
+    for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16
   } else if (dtype === 'F8_E4M3' || dtype === 'F8_E5M2' || dtype === 'F8_E8M0') {
     throw new CheckpointError(`A tensor of dtype ${dtype} cannot be converted to float32.`, {
       cure: 'Dequantise the checkpoint with the tool that made it, and save it as F32, F16 or BF16.',
@@ -107,5 +122,9 @@ export function fromFloat32(
   dtype: 'F32' | 'F16' | 'BF16' = 'F32',
 ): HostTensor {
   if (dtype === 'F32') return { data: values, shape, dtype }
-  return { data: Uint16Array.from(values, dtype === 'F16' ? numberToFloat16 : numberToBfloat16), shape, dtype }
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const data = new Uint16Array(values.length)
+  if (dtype === 'F16') for (let i = 0; i < data.length; i++) data[i] = toFloat16(bits[i]!)
+  else for (let i = 0; i < data.length; i++) data[i] = toBfloat16(bits[i]!)
+  return { data, shape, dtype }
 }

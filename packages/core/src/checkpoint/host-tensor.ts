@@ -48,6 +48,17 @@ export interface HostTensor {
   readonly dtype: SafetensorsDtype
 }
 
+/** A tensor whose values are fetched when they are wanted: for writing more than memory holds. */
+export interface LazyTensor {
+  readonly shape: readonly number[]
+  readonly dtype: SafetensorsDtype
+  /** Fetches the values; called once when the tensor is written. */
+  readonly read: () => HostTensor | Promise<HostTensor>
+}
+
+/** What a file can be written from. */
+export type WritableTensor = HostTensor | LazyTensor
+
 export function isSafetensorsDtype(name: unknown): name is SafetensorsDtype {
   return typeof name === 'string' && Object.hasOwn(arrayTypes, name)
 }
@@ -70,6 +81,16 @@ export function elementCount(shape: readonly number[]): number {
     if (!Number.isSafeInteger(size) || size < 0 || !Number.isSafeInteger(count)) return Number.NaN
   }
   return count
+}
+
+/** Refuses a tensor to come whose dtype or shape cannot be. */
+export function checkLazyTensor(name: string, { dtype, shape }: LazyTensor, file?: string): void {
+  if (isSafetensorsDtype(dtype) && Number.isSafeInteger(elementCount(shape) * dtypeBytes(dtype))) return
+  throw new CheckpointError(`Tensor '${name}' of dtype '${String(dtype)}' and shape [${shape.join(', ')}] cannot be.`, {
+    file,
+    field: name,
+    cure: `Use one of ${safetensorsDtypes.join(', ')}, and whole sizes.`,
+  })
 }
 
 /** Refuses a tensor whose data is not the array type of its dtype, or not as long as its shape says. */

@@ -86,8 +86,8 @@ describe('readModelDirectory', () => {
     ['a tensor that the index does not list', { a: good.a, b: good.b }, 'holds c'],
     ['a shard elsewhere', { ...good, a: '../model-1.safetensors' }, 'not to a .safetensors file beside it'],
     ['a shard that is missing', { ...good, d: 'model-3.safetensors' }, 'model-3.safetensors: There is no such file'],
-    ['a shard that is not a name', { a: 3 }, "'a' is mapped to 3"],
-    ['no map', 3, 'no weight_map'],
+    ['a shard that is not a name', { a: 3 }, "'a' is mapped to null"],
+    ['no map', 3, 'weight_map is not an object'],
   ])('refuses %s', async (_, weightMap, message) => {
     await writeShards(weightMap)
     const error = await readModelDirectory(folder).catch((e: unknown) => e)
@@ -95,7 +95,7 @@ describe('readModelDirectory', () => {
     expect((error as Error).message).toContain(message)
   })
 
-  it('says what is missing and how to convert a PyTorch file', async () => {
+  it('says what is missing and what to do', async () => {
     await expect(readModelDirectory(join(folder, 'none'))).rejects.toThrow('There is no such model directory.')
     await expect(readModelDirectory(folder)).rejects.toThrow('config.json: There is no such file.')
     await writeFile(join(folder, 'config.json'), '[]')
@@ -104,7 +104,12 @@ describe('readModelDirectory', () => {
     await expect(readModelDirectory(folder)).rejects.toThrow('It is not JSON')
     await writeFile(join(folder, 'config.json'), '{}')
     await expect(readModelDirectory(folder)).rejects.toThrow('holds neither model.safetensors')
+    await writeFile(join(folder, 'wav2vec_small.pt'), '')
+    await expect(readModelDirectory(folder)).rejects.toThrow('fromFairseq')
     await writeFile(join(folder, 'pytorch_model.bin'), '')
-    await expect(readModelDirectory(folder)).rejects.toThrow('safe_serialization=True')
+    await expect(readModelDirectory(folder)).rejects.toMatchObject({
+      fault: 'not-a-torch-file',
+      file: join(folder, 'pytorch_model.bin'),
+    })
   })
 })

@@ -1,14 +1,16 @@
 import { CheckpointError } from '../errors'
-import { type HeaderJson, parseHeaderJson } from './header-json'
+import { HeaderJsonReader, HeaderSyntaxError } from './header-json'
 import {
   checkHostTensor,
+  checkLazyTensor,
   dtypeBytes,
   elementCount,
-  type HostTensor,
   isSafetensorsDtype,
   type SafetensorsDtype,
   safetensorsDtypes,
+  type WritableTensor,
 } from './host-tensor'
+import { SafetensorsError, type SafetensorsFault } from './safetensors-fault'
 
 /** Longest header that is read, in bytes: the reference implementation's bound. */
 const maxHeaderBytes = 100_000_000
@@ -27,32 +29,34 @@ interface SafetensorsHeader {
   readonly metadata: Record<string, string>
 }
 
-const damaged = 'The file is damaged or is not a safetensors file: fetch or save it again.'
+/** Sizes a tensor may have: no array library goes further, and a hostile header shall not. */
+const maxRank = 64
 
 /**
  * Length of the header in bytes, from the first 8 bytes of a file of `fileBytes` bytes.
  *
- * @throws CheckpointError if the file cannot hold such a header, before anything of that size is allocated.
+ * @throws SafetensorsError if the file cannot hold such a header, before anything of that size is allocated.
  */
 export function parseHeaderLength(prefix: Uint8Array, fileBytes: number, file?: string): number {
   if (prefix.length < 8 || fileBytes < 8) {
-    throw new CheckpointError(`The file has ${fileBytes} bytes, too few for a safetensors header.`, {
+    throw new SafetensorsError(`The file has ${fileBytes} bytes, too few for a safetensors header.`, 'file-too-small', {
       file,
-      cure: damaged,
     })
   }
   const length = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true)
   if (length > BigInt(maxHeaderBytes)) {
-    throw new CheckpointError(`The header claims ${length} bytes, more than the ${maxHeaderBytes} allowed.`, {
-      file,
-      cure: damaged,
-    })
+    throw new SafetensorsError(
+      `The header claims ${length} bytes, more than the ${maxHeaderBytes} allowed.`,
+      'header-too-large',
+      { file },
+    )
   }
   if (Number(length) > fileBytes - 8) {
-    throw new CheckpointError(`The header claims ${length} bytes, but only ${fileBytes - 8} follow.`, {
-      file,
-      cure: damaged,
-    })
+    throw new SafetensorsError(
+      `The header claims ${length} bytes, but only ${fileBytes - 8} follow.`,
+      'header-truncated',
+      { file },
+    )
   }
   return Number(length)
 }
@@ -61,70 +65,118 @@ export function parseHeaderLength(prefix: Uint8Array, fileBytes: number, file?: 
  * Parses and checks a header: every tensor's range must match its dtype and shape, and together the ranges must cover the
  * `dataBytes` bytes after the header exactly once.
  *
- * @throws CheckpointError naming the tensor at fault.
+ * @throws SafetensorsError naming the fault and the tensor.
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, file?: string): SafetensorsHeader {
-  const fail = (message: string, field?: string): never => {
-    throw new CheckpointError(message, { file, field, cure: damaged })
-  }
-  let json: HeaderJson
+  let text: string
   try {
-    if (bytes[0] !== 0x7b) throw new SyntaxError("it does not begin with '{'")
-    json = parseHeaderJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
-    const reason = cause instanceof SyntaxError ? cause.message : 'it is not UTF-8 text'
-    throw new CheckpointError(`The header is not a JSON object: ${reason}.`, { file, cure: damaged, cause })
+    throw new SafetensorsError('The header is not UTF-8 text.', 'header-not-utf8', { file, cause })
   }
-  if (!(json instanceof Map)) return fail('The header is not a JSON object.')
-
-  const metadata: Record<string, string> = Object.create(null) as Record<string, string>
-  const found: [string, TensorEntry][] = []
-  for (const [name, value] of json) {
-    if (name === '__metadata__') {
-      if (!(value instanceof Map)) return fail('__metadata__ is not an object of strings.', name)
-      for (const [key, text] of value) {
-        if (typeof text !== 'string') return fail(`__metadata__ holds a value at '${key}' that is not a string.`, name)
-        metadata[key] = text
-      }
-    } else found.push([name, parseEntry(name, value, fail)])
-  }
-
+  const { entries: found, metadata } = readEntries(text, file)
   found.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
+  const fail = (message: string, fault: SafetensorsFault, field?: string): never => {
+    throw new SafetensorsError(message, fault, { file, field })
+  }
   let covered = 0
   for (const [name, { begin, end }] of found) {
-    if (begin < covered) fail(`Tensor '${name}' at [${begin}, ${end}] overlaps the tensor before it.`, name)
-    if (begin > covered) fail(`Bytes ${covered} to ${begin}, before tensor '${name}', belong to no tensor.`, name)
-    if (end > dataBytes) fail(`Tensor '${name}' at [${begin}, ${end}] ends past the ${dataBytes} bytes of data.`, name)
+    const tensor = `Tensor '${name}' at [${begin}, ${end}]`
+    if (begin < covered) fail(`${tensor} overlaps the tensor before it.`, 'overlap', name)
+    if (end > dataBytes) fail(`${tensor} ends past the ${dataBytes} bytes of data.`, 'past-end', name)
+    if (begin > covered) {
+      fail(`Bytes ${covered} to ${begin}, before tensor '${name}', belong to no tensor.`, 'hole', name)
+    }
     covered = end
   }
-  if (covered !== dataBytes) fail(`The last ${dataBytes - covered} bytes belong to no tensor.`)
-  return { entries: new Map(found), metadata: { ...metadata } }
+  if (covered !== dataBytes) fail(`The last ${dataBytes - covered} bytes belong to no tensor.`, 'trailing-bytes')
+  return { entries: new Map(found), metadata }
 }
 
-function parseEntry(name: string, value: HeaderJson, fail: (message: string, field?: string) => never): TensorEntry {
-  if (!(value instanceof Map)) return fail(`The entry of tensor '${name}' is not an object.`, name)
-  const dtype = value.get('dtype')
+function readEntries(
+  text: string,
+  file?: string,
+): { entries: [string, TensorEntry][]; metadata: Record<string, string> } {
+  const entries: [string, TensorEntry][] = []
+  // Without a prototype, so that the key __proto__ is one like any other.
+  const metadata = Object.create(null) as Record<string, string>
+  try {
+    // The format says that the first byte is '{', not white space.
+    if (!text.startsWith('{')) {
+      throw new SafetensorsError("The header is not a JSON object: it does not begin with '{'.", 'header-not-object', {
+        file,
+      })
+    }
+    const json = new HeaderJsonReader(text)
+    json.readObject((name) => {
+      if (name === '__metadata__') readMetadata(json, metadata, file)
+      else entries.push([name, readEntry(json, name, file)])
+    })
+    json.end()
+  } catch (cause) {
+    if (!(cause instanceof HeaderSyntaxError)) throw cause
+    throw new SafetensorsError(`The header is not the JSON of tensors: ${cause.message}.`, cause.fault, { file, cause })
+  }
+  return { entries, metadata: { ...metadata } }
+}
+
+function readMetadata(json: HeaderJsonReader, metadata: Record<string, string>, file?: string): void {
+  const field = '__metadata__'
+  if (json.peek() !== '{') {
+    throw new SafetensorsError('__metadata__ is not an object of strings.', 'metadata-not-object', { file, field })
+  }
+  json.readObject((key) => {
+    if (json.peek() !== '"') {
+      const message = `__metadata__ holds a value at '${key}' that is not a string.`
+      throw new SafetensorsError(message, 'metadata-not-string', { file, field })
+    }
+    metadata[key] = json.readString()
+  })
+}
+
+function readEntry(json: HeaderJsonReader, name: string, file?: string): TensorEntry {
+  const fail = (message: string, fault: SafetensorsFault): never => {
+    throw new SafetensorsError(message, fault, { file, field: name })
+  }
+  const numbers = (key: string): number[] => {
+    const out: number[] = []
+    if (json.peek() !== '[') fail(`The ${key} of tensor '${name}' is not a list.`, 'bad-entry')
+    json.readArray(() => {
+      if (!/[-\d]/.test(json.peek()))
+        fail(`The ${key} of tensor '${name}' holds something else than numbers.`, 'bad-entry')
+      out.push(json.readInteger())
+      if (out.length > maxRank) fail(`The ${key} of tensor '${name}' has more than ${maxRank} numbers.`, 'bad-entry')
+    })
+    return out
+  }
+  if (json.peek() !== '{') fail(`The entry of tensor '${name}' is not an object.`, 'bad-entry')
+  let dtype: string | undefined
+  let shape: number[] | undefined
+  let offsets: number[] | undefined
+  json.readObject((key) => {
+    if (key === 'dtype' && json.peek() === '"') dtype = json.readString()
+    else if (key === 'shape') shape = numbers(key)
+    else if (key === 'data_offsets') offsets = numbers(key)
+    else json.skip()
+  })
   if (!isSafetensorsDtype(dtype)) {
     return fail(
       `Tensor '${name}' has the unknown dtype ${JSON.stringify(dtype ?? null)}; known are ${safetensorsDtypes.join(', ')}.`,
-      name,
+      'unknown-dtype',
     )
   }
-  const shape = value.get('shape')
-  const offsets = value.get('data_offsets')
-  const areNumbers = (list: unknown): list is number[] =>
-    Array.isArray(list) && list.every((n) => typeof n === 'number')
-  if (!areNumbers(shape)) return fail(`Tensor '${name}' has no shape.`, name)
-  if (!areNumbers(offsets) || offsets.length !== 2) return fail(`Tensor '${name}' has no pair of data_offsets.`, name)
+  if (!shape) return fail(`Tensor '${name}' has no shape.`, 'bad-entry')
+  if (offsets?.length !== 2) return fail(`Tensor '${name}' has no pair of data_offsets.`, 'bad-entry')
   const [begin, end] = offsets as [number, number]
-  if (end < begin) return fail(`Tensor '${name}' at [${begin}, ${end}] ends before it begins.`, name)
+  if (end < begin) fail(`Tensor '${name}' at [${begin}, ${end}] ends before it begins.`, 'offsets-reversed')
   const bytes = elementCount(shape) * dtypeBytes(dtype)
-  if (!Number.isSafeInteger(bytes))
-    return fail(`Tensor '${name}' of shape [${shape.join(', ')}] is too large to exist.`, name)
+  if (!Number.isSafeInteger(bytes)) {
+    fail(`Tensor '${name}' of shape [${shape.join(', ')}] is too large to exist.`, 'overflow')
+  }
   if (bytes !== end - begin) {
-    return fail(
+    fail(
       `Tensor '${name}' of shape [${shape.join(', ')}] and dtype ${dtype} needs ${bytes} bytes, but its offsets span ${end - begin}.`,
-      name,
+      'size-mismatch',
     )
   }
   return { dtype, shape, begin, end }
@@ -134,7 +186,7 @@ function parseEntry(name: string, value: HeaderJson, fail: (message: string, fie
 interface SafetensorsLayout {
   /** The 8-byte length, the JSON, and the spaces that make the data begin at a multiple of 8 bytes. */
   readonly header: Uint8Array
-  readonly tensors: readonly (readonly [string, HostTensor])[]
+  readonly tensors: readonly (readonly [string, WritableTensor])[]
 }
 
 /**
@@ -145,20 +197,21 @@ interface SafetensorsLayout {
  * @throws CheckpointError for a name that comes twice, cannot be written, or a tensor that contradicts itself.
  */
 export function layOut(
-  tensors: Iterable<readonly [string, HostTensor]>,
+  tensors: Iterable<readonly [string, WritableTensor]>,
   metadata: Readonly<Record<string, string>> = {},
   file?: string,
 ): SafetensorsLayout {
-  const seen = new Map<string, HostTensor>()
+  const seen = new Map<string, WritableTensor>()
   for (const [name, tensor] of tensors) {
     if (seen.has(name)) throw new CheckpointError(`Tensor '${name}' is given twice.`, { file, field: name })
     if (name === '__metadata__' || !isWellFormed(name)) {
       throw new CheckpointError(`${JSON.stringify(name)} cannot be the name of a tensor.`, { file, field: name })
     }
-    checkHostTensor(name, tensor, file)
+    if ('data' in tensor) checkHostTensor(name, tensor, file)
+    else checkLazyTensor(name, tensor, file)
     seen.set(name, tensor)
   }
-  const rank = (tensor: HostTensor) => safetensorsDtypes.indexOf(tensor.dtype)
+  const rank = (tensor: WritableTensor) => safetensorsDtypes.indexOf(tensor.dtype)
   const ordered = [...seen].sort(([a, x], [b, y]) => rank(y) - rank(x) || compareCodePoints(a, b))
 
   const parts: string[] = []
@@ -178,8 +231,8 @@ export function layOut(
     )
   }
   let begin = 0
-  for (const [name, { dtype, shape, data }] of ordered) {
-    const end = begin + data.byteLength
+  for (const [name, { dtype, shape }] of ordered) {
+    const end = begin + elementCount(shape) * dtypeBytes(dtype)
     parts.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`)
     begin = end
   }

@@ -199,7 +199,7 @@ describe('what is refused, by name', () => {
     ['a hole at the start', fileOf({ w: f32([1], 4, 8) }, 8), 'Bytes 0 to 4'],
     ['data past the last tensor', fileOf({ w: f32([1], 0, 4) }, 6), 'last 2 bytes belong to no tensor'],
     ['a tensor past the end', fileOf({ w: f32([2], 0, 8) }, 6), "'w' at [0, 8] ends past the 6 bytes"],
-    ['deep nesting', fileOf(`{"w":${'['.repeat(50_000)}`), 'nested too deeply'],
+    ['deep nesting', fileOf(`{"w":{"x":${'['.repeat(50_000)}`), 'nested too deeply'],
   ])('%s', (_, bytes, message) => {
     const error = refusal(bytes)
     expect(error.message).toMatch(message)

@@ -2,8 +2,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { CheckpointError } from '../errors'
 import { openError, writeFileAtomic } from './atomic'
-import { type HostTensor, viewAs } from './host-tensor'
+import { checkHostTensor, type HostTensor, type LazyTensor, viewAs, type WritableTensor } from './host-tensor'
 import { layOut, parseHeader, parseHeaderLength, type TensorEntry } from './safetensors-header'
+import { noSuchTensor, readAll, type TensorSource } from './tensor-source'
 
 /** Tensors of a safetensors file by name, in the order of the file's data, and its free-form metadata. */
 export interface SafetensorsFile {
@@ -18,7 +19,7 @@ const chunkBytes = 2 ** 29
  * A safetensors file open for reading, tensor by tensor: only the header is in memory, so files larger than memory and
  * than 2 GiB can be used. Close it when done, or hold it with `await using`.
  */
-export class SafetensorsReader implements AsyncDisposable {
+export class SafetensorsReader implements TensorSource {
   private constructor(
     readonly path: string,
     readonly metadata: Record<string, string>,
@@ -58,9 +59,7 @@ export class SafetensorsReader implements AsyncDisposable {
   /** Reads one tensor; each call gives a fresh copy. */
   async read(name: string): Promise<HostTensor> {
     const entry = this.entries.get(name)
-    if (entry === undefined) {
-      throw new CheckpointError(`There is no tensor '${name}'.`, { file: this.path, field: name })
-    }
+    if (entry === undefined) throw noSuchTensor(name, this.path)
     const bytes = new Uint8Array(entry.end - entry.begin)
     await readFully(this.handle, bytes, this.dataStart + entry.begin, bytes.length, this.path)
     return { data: viewAs(entry.dtype, bytes.buffer), shape: entry.shape, dtype: entry.dtype }
@@ -81,14 +80,8 @@ export class SafetensorsReader implements AsyncDisposable {
  * @throws CheckpointError if the file is missing or is not a well-formed safetensors file, naming the tensor at fault.
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
-  const reader = await SafetensorsReader.open(path)
-  try {
-    const tensors = new Map<string, HostTensor>()
-    for (const name of reader.entries.keys()) tensors.set(name, await reader.read(name))
-    return { tensors, metadata: reader.metadata }
-  } finally {
-    await reader.close()
-  }
+  await using reader = await SafetensorsReader.open(path)
+  return { tensors: await readAll(reader), metadata: reader.metadata }
 }
 
 /** Reads a safetensors file that is already in memory; the tensors are copies. `file` is named in errors. */
@@ -113,36 +106,53 @@ export function encodeSafetensors(
 ): Uint8Array {
   requireLittleEndian()
   const layout = layOut(tensors, metadata)
-  const dataBytes = layout.tensors.reduce((sum, [, tensor]) => sum + tensor.data.byteLength, 0)
+  const data = (tensor: WritableTensor) => (tensor as HostTensor).data
+  const dataBytes = layout.tensors.reduce((sum, [, tensor]) => sum + data(tensor).byteLength, 0)
   const out = new Uint8Array(layout.header.length + dataBytes)
   out.set(layout.header)
   let at = layout.header.length
-  for (const [, { data }] of layout.tensors) {
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    at += data.byteLength
+  for (const [, tensor] of layout.tensors) {
+    const values = data(tensor)
+    out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at)
+    at += values.byteLength
   }
   return out
 }
 
 /**
  * Writes a safetensors file atomically: at `path` is the old file or the whole new one, never a part. The bytes are a
- * function of the tensors and the metadata alone, and equal those of the reference implementation.
+ * function of the tensors and the metadata alone, and equal those of the reference implementation. Of tensors that are given as
+ * {@link LazyTensor}, one at a time is in memory.
  *
  * @throws CheckpointError if a name comes twice, a tensor contradicts itself, or the file cannot be written.
  */
 export async function writeSafetensors(
   path: string,
-  tensors: Iterable<readonly [string, HostTensor]>,
+  tensors: Iterable<readonly [string, WritableTensor]>,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
   requireLittleEndian()
   const layout = layOut(tensors, metadata, path)
   await writeFileAtomic(path, async (handle) => {
     await writeFully(handle, layout.header)
-    for (const [, { data }] of layout.tensors) {
+    for (const [name, tensor] of layout.tensors) {
+      const { data } = 'data' in tensor ? tensor : await fetchTensor(name, tensor, path)
       await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     }
   })
+}
+
+/** The values of a tensor that was announced, if they are as announced. */
+async function fetchTensor(name: string, announced: LazyTensor, file: string): Promise<HostTensor> {
+  const tensor = await announced.read()
+  checkHostTensor(name, tensor, file)
+  if (tensor.dtype !== announced.dtype || tensor.shape.join() !== announced.shape.join()) {
+    throw new CheckpointError(
+      `Tensor '${name}' was announced as ${announced.dtype} [${announced.shape}] and came as ${tensor.dtype} [${tensor.shape}].`,
+      { file, field: name },
+    )
+  }
+  return tensor
 }
 
 async function readFully(

@@ -1,12 +1,26 @@
-import { AudioError, ConfigError, DataError, HostRng, type Recording } from '@babble/core'
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  AudioError,
+  ConfigError,
+  DataError,
+  encodeWav,
+  HostRng,
+  loadRecordings,
+  manifestDataset,
+  type Recording,
+  readManifest,
+  writeManifest,
+} from '@babble/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { wav2vec2Tiny } from '../config'
 import { Wav2Vec2FeatureExtractor } from '../feature-extractor'
 import { frameCount } from '../geometry'
 import { Wav2Vec2Processor } from '../processor'
 import { Wav2Vec2CtcTokenizer } from '../tokenizer'
 import { ctcBatches } from './ctc-batches'
-import { pretrainingBatches } from './pretraining-batches'
+import { cutPretrainingBatch, pretrainingBatches } from './pretraining-batches'
 
 const record = (path: string, samples: number, text = 'one'): Recording => {
   const rng = new HostRng(samples)
@@ -30,6 +44,23 @@ describe('pretrainingBatches', () => {
       }
     }
     expect([...shapes].sort()).toEqual(['[3,13000]', '[3,8000]'])
+  })
+
+  it('is cut into parts whose distractors are the same frames', () => {
+    const parts = cutPretrainingBatch(first, 3)
+    const [, frames, distractors] = first.sampledNegativeIndices.shape as [number, number, number]
+    parts.forEach(({ inputValues, maskTimeIndices, sampledNegativeIndices }, row) => {
+      const samples = first.inputValues.shape[1]!
+      expect([...inputValues!.data]).toEqual([...rows(first.inputValues.data, samples)[row]!])
+      const whole = rows(first.sampledNegativeIndices.data, frames * distractors)[row]!
+      const masked = rows(first.maskTimeIndices.data, frames)[row]!
+      expect([...maskTimeIndices!.data]).toEqual([...masked])
+      sampledNegativeIndices!.data.forEach((frame, at) => {
+        const isMasked = masked[Math.floor(at / distractors)] === 1
+        expect(frame).toBe(isMasked ? whole[at]! - row * frames : 0)
+      })
+    })
+    expect(source.cut!(first, 3)).toEqual(parts)
   })
 
   it('is a pure function of seed, epoch and index', () => {
@@ -144,5 +175,89 @@ describe('ctcBatches', () => {
       ctcBatches(labelled, processor, { config: wav2vec2Tiny(fields), batchSize: 1, seed: 0 })
     expect(make({ vocabSize: 3 })).toThrow(/4 units/)
     expect(make({ padTokenId: 3 })).toThrow(/blank is 0/)
+  })
+})
+
+describe('batches of recordings on disk', () => {
+  const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['one two'], { units: 'words' })
+  const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+  const ctcConfig = wav2vec2Tiny({ vocabSize: 4, maskTimeProb: 0.3 })
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'babble-batches-'))
+    const clips = recordings.map(({ path, text, samples }) => ({ path: join(folder, path), text: text!, samples }))
+    for (const { path, waveform } of recordings) await writeFile(join(folder, path), encodeWav(waveform, 16000))
+    await writeManifest(join(folder, 'train.jsonl'), clips)
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+  const open = async () => {
+    const manifest = await readManifest(join(folder, 'train.jsonl'))
+    return { inMemory: (await loadRecordings(manifest)).recordings, onDisk: manifestDataset(manifest) }
+  }
+
+  it('are those of recordings in memory, bit for bit', async () => {
+    const { inMemory, onDisk } = await open()
+    const pretraining = { config, batchSize: 3, buckets: 2, seed: 1 }
+    const finetuning = { config: ctcConfig, batchSize: 4, buckets: 2, seed: 1 }
+    const pairs = [
+      [pretrainingBatches(onDisk, pretraining), pretrainingBatches(inMemory, pretraining)],
+      [ctcBatches(onDisk, processor, finetuning), ctcBatches(inMemory, processor, finetuning)],
+    ] as const
+    for (const [disk, memory] of pairs) {
+      expect(disk.batchesPerEpoch(3)).toBe(memory.batchesPerEpoch(3))
+      for (let index = 0; index < disk.batchesPerEpoch(3); index++) {
+        expect(await disk.batch(3, index)).toEqual(await memory.batch(3, index))
+      }
+      await disk.close!()
+    }
+  })
+
+  it('name the file that has gone or changed', async () => {
+    const { onDisk } = await open()
+    await writeFile(join(folder, '4.wav'), encodeWav(new Float32Array(4000).fill(0.1), 16000))
+    await rm(join(folder, '7.wav'))
+    const source = pretrainingBatches(onDisk, { config, batchSize: 1, seed: 1, shuffle: false, fit: 'pad' })
+    await expect(source.batch(0, 4)).rejects.toThrow(
+      /4\.wav: it has 4000 samples at 16000 Hz, but its manifest says 12000/,
+    )
+    await expect(source.batch(0, 7)).rejects.toThrow(/7\.wav: There is no such file/)
+    await source.close!()
+  })
+})
+
+describe('several processes', () => {
+  it('make together what one makes alone, cut into micro-batches or not', () => {
+    const options = { config, batchSize: 6, buckets: 2, seed: 9, fit: 'pad' as const }
+    const alone = pretrainingBatches(recordings, options)
+    const shares = [0, 1, 2].map((rank) => pretrainingBatches(recordings, { ...options, rank, worldSize: 3 }))
+    type Batch = Exclude<ReturnType<typeof alone.batch>, Promise<unknown>>
+    const join = (parts: readonly Readonly<Record<string, { data: ArrayLike<number> }>>[]) =>
+      Object.fromEntries(
+        Object.keys(parts[0]!).map((name) => [name, parts.flatMap((part) => [...Array.from(part[name]!.data)])]),
+      )
+    const whole = alone.batch(2, 1) as Batch
+    const parts = shares.map((share) => share.batch(2, 1) as Batch)
+    expect(join(parts)).toEqual(join([whole]))
+    // A micro-batch is a part of each process's share; its distractors are still frames of their own utterance that are masked.
+    const micro = parts.map((part, rank) => shares[rank]!.cut!(part, 2)[1]!)
+    const masked = micro.flatMap(({ maskTimeIndices }) => [...maskTimeIndices!.data])
+    const frames = micro[0]!.maskTimeIndices!.shape[1]!
+    const negatives = micro.flatMap(({ sampledNegativeIndices }) => [...sampledNegativeIndices!.data])
+    negatives.forEach((negative, at) => {
+      const frame = Math.floor(at / 7)
+      if (masked[frame] === 0) expect(negative).toBe(0)
+      else {
+        expect(masked[negative]).toBe(1)
+        expect(negative).not.toBe(frame)
+        expect(Math.floor(negative / frames)).toBe(Math.floor(frame / frames))
+      }
+    })
+  })
+
+  it('refuse batches that cannot be shared', () => {
+    const make = (fields: object) => () => pretrainingBatches(recordings, { config, batchSize: 4, seed: 0, ...fields })
+    expect(make({ rank: 0, worldSize: 3 })).toThrow(ConfigError)
+    expect(make({ rank: 2, worldSize: 2 })).toThrow(ConfigError)
+    expect(make({ worldSize: 4, multipleOf: 2 })).toThrow(/no multiple of worldSize/)
   })
 })

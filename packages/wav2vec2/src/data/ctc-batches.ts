@@ -1,18 +1,30 @@
 import {
   type BatchSource,
+  type Clip,
   ConfigError,
   DataError,
+  floatArray,
   type HostArray,
   HostRng,
   intArray,
+  loadRows,
   padIntegers,
-  type Recording,
 } from '@babble/core'
 import type { Wav2Vec2Config } from '../config'
 import { frameCount } from '../geometry'
 import { featureMask, timeMask } from '../masking'
 import type { Wav2Vec2Processor } from '../processor'
-import { type BatchingOptions, checkRecordings, epochPlans, paddedLengths, validSeconds } from './plan'
+import {
+  attentionMaskOf,
+  type BatchingData,
+  type BatchingOptions,
+  checkedDataset,
+  lengthsOf,
+  padRows,
+  planBatches,
+  rowsOf,
+  validSeconds,
+} from './plan'
 
 /** A batch on the host, under the names of `Wav2Vec2ForCTC.forward`. */
 export interface Wav2Vec2CtcHostBatch {
@@ -41,50 +53,62 @@ const labelPadding = -100
  * text outside the vocabulary, or (unless `ctcZeroInfinity`) more labels than frames.
  */
 export const ctcBatches = (
-  recordings: readonly Recording[],
+  data: BatchingData,
   processor: Wav2Vec2Processor,
   options: CtcBatchesOptions,
 ): BatchSource<Wav2Vec2CtcHostBatch> => {
   const { config, seed, buckets = 1, augment = true } = options
-  checkRecordings(recordings, config)
+  const { samplingRate, doNormalize, paddingValue } = processor.featureExtractor
+  const dataset = checkedDataset(data, config, samplingRate)
   checkVocabulary(processor, config)
-  const labels = recordings.map((recording) => encodeLabels(recording, processor, config))
-  const labelLength = labels.reduce((most, row) => Math.max(most, row.length), 1)
-  const lengths = recordings.map(({ waveform }) => waveform.length)
-  const plans = epochPlans(lengths, paddedLengths(lengths, buckets), options)
+  // Labels are checked now and made again with each batch: kept for a corpus of millions they would fill the memory.
+  let labelLength = 1
+  for (let item = 0; item < dataset.length; item++) {
+    labelLength = Math.max(
+      labelLength,
+      encodeLabels(dataset.clip(item), dataset.samples(item), processor, config).length,
+    )
+  }
+  const lengths = lengthsOf(dataset)
+  const { planner, ownRows } = planBatches(lengths, buckets, options)
   const masks = augment && config.applySpecAugment
 
-  const batch = (epoch: number, index: number): Wav2Vec2CtcHostBatch => {
-    const { indices, paddedLength } = plans(epoch)[index]!
+  const batch = (epoch: number, index: number, signal?: AbortSignal) => {
+    const { indices, paddedLength } = planner.batch(epoch, index)
     const rng = new HostRng(seed, 'wav2vec2-ctc', epoch, index)
-    const items = indices.map((recording) => recordings[recording]!)
-    const waveforms = items.map(({ waveform }) => waveform)
-    const { inputValues } = processor.extract(waveforms, { length: paddedLength, files: items.map(({ path }) => path) })
-    const attentionMask = new Int32Array(items.length * paddedLength)
-    waveforms.forEach(({ length }, item) => {
-      attentionMask.fill(1, item * paddedLength, item * paddedLength + length)
-    })
     const frames = frameCount(config, paddedLength)
-    const frameLengths = waveforms.map(({ length }) => frameCount(config, length))
-    const time = () =>
-      intArray(timeMask(config, { lengths: frameLengths, frames, rng, variant: 'hf' }), [items.length, frames])
-    return {
-      inputValues,
-      attentionMask: intArray(attentionMask, [items.length, paddedLength]),
-      labels: padIntegers(
-        indices.map((recording) => labels[recording]!),
-        { length: labelLength, padding: labelPadding },
-      ).values,
-      ...(masks && config.maskTimeProb > 0 ? { maskTimeIndices: time() } : {}),
-      ...(masks && config.maskFeatureProb > 0 ? { maskFeatureIndices: featureMask(config, items.length, rng) } : {}),
-    }
+    const [from, to] = ownRows(indices.length)
+    // Masks are drawn for the whole batch, so that they do not depend on who shares it.
+    const frameLengths = indices.map((item) => frameCount(config, lengths[item]!))
+    const time =
+      masks && config.maskTimeProb > 0
+        ? timeMask(config, { lengths: frameLengths, frames, rng, variant: 'hf' })
+        : undefined
+    const channels = masks && config.maskFeatureProb > 0 ? featureMask(config, indices.length, rng) : undefined
+    const own = indices.slice(from, to)
+    const requests = own.map((item) => ({ index: item, normalize: doNormalize, ...(signal ? { signal } : {}) }))
+    return loadRows(dataset, requests, (waveforms): Wav2Vec2CtcHostBatch => {
+      const shape = [own.length, paddedLength]
+      const labels = own.map((item) => encodeLabels(dataset.clip(item), lengths[item]!, processor, config))
+      const ownLengths = own.map((item) => lengths[item]!)
+      return {
+        inputValues: floatArray(padRows(waveforms, paddedLength, paddingValue), shape),
+        attentionMask: intArray(attentionMaskOf(ownLengths, paddedLength), shape),
+        labels: padIntegers(labels, { length: labelLength, padding: labelPadding }).values,
+        ...(time ? { maskTimeIndices: rowsOf(intArray(time, [indices.length, frames]), from, to) } : {}),
+        ...(channels ? { maskFeatureIndices: rowsOf(channels, from, to) } : {}),
+      }
+    })
   }
 
+  const { close, readAhead } = dataset
   return {
     name: 'wav2vec2-ctc',
-    batchesPerEpoch: (epoch) => plans(epoch).length,
+    batchesPerEpoch: () => planner.batchesPerEpoch,
     batch,
-    audioSeconds: ({ attentionMask }) => validSeconds(attentionMask, processor.featureExtractor.samplingRate),
+    audioSeconds: ({ attentionMask }) => validSeconds(attentionMask, samplingRate),
+    ...(readAhead === undefined ? {} : { readAhead }),
+    ...(close ? { close: () => close.call(dataset) } : {}),
   }
 }
 
@@ -107,7 +131,8 @@ const checkVocabulary = ({ tokenizer }: Wav2Vec2Processor, config: Wav2Vec2Confi
 }
 
 const encodeLabels = (
-  { path, text, waveform }: Recording,
+  { path, text }: Clip,
+  samples: number,
   processor: Wav2Vec2Processor,
   config: Wav2Vec2Config,
 ): Int32Array => {
@@ -120,7 +145,7 @@ const encodeLabels = (
   const labels = processor.encode(text, { file: path })
   // A path needs a frame for each label, and a blank between equal ones.
   const repeats = labels.reduce((sum, label, at) => sum + (at > 0 && labels[at - 1] === label ? 1 : 0), 0)
-  const frames = frameCount(config, waveform.length)
+  const frames = frameCount(config, samples)
   if (!config.ctcZeroInfinity && labels.length + repeats > frames) {
     throw new DataError(`its ${labels.length} labels need ${labels.length + repeats} frames, but it has ${frames}.`, {
       file: path,

@@ -1,18 +1,31 @@
 import {
   type BatchSource,
   ConfigError,
+  cutBatch,
   floatArray,
   type HostArray,
+  type HostBatch,
   HostRng,
   intArray,
-  type Recording,
+  lengthBuckets,
+  loadRows,
+  type PaddingLimit,
   type SpanMaskVariant,
   sampleDistractors,
 } from '@babble/core'
-import { normalizeWaveform } from '../feature-extractor'
 import { frameCount, receptiveField } from '../geometry'
 import { featureMask, timeMask } from '../masking'
-import { type BatchingOptions, checkRecordings, epochPlans, paddedLengths, validSeconds } from './plan'
+import {
+  attentionMaskOf,
+  type BatchingData,
+  type BatchingOptions,
+  checkedDataset,
+  lengthsOf,
+  padRows,
+  planBatches,
+  rowsOf,
+  validSeconds,
+} from './plan'
 
 /** A batch on the host, under the names of `Wav2Vec2ForPreTraining.forward`. */
 export interface Wav2Vec2PretrainingHostBatch {
@@ -44,21 +57,15 @@ export interface PretrainingBatchesOptions extends BatchingOptions {
  * and M from the configuration's `maskTimeProb` and `maskTimeLength`) and with `numNegatives` distractors for each masked frame,
  * from the masked frames of the same utterance (section 3.2).
  *
+ * With several processes each makes its own utterances of a batch; masks and distractors are those that one process would draw for all.
+ *
  * @throws AudioError naming the first recording that is shorter than a frame or has samples that are not finite.
  */
 export const pretrainingBatches = (
-  recordings: readonly Recording[],
+  data: BatchingData,
   options: PretrainingBatchesOptions,
 ): BatchSource<Wav2Vec2PretrainingHostBatch> => {
-  const {
-    config,
-    seed,
-    buckets = 1,
-    cropSamples = 250_000,
-    normalize = true,
-    samplingRate = 16000,
-    maskVariant = 'fairseq',
-  } = options
+  const { config, seed, buckets = 1, cropSamples = 250_000, normalize = true, maskVariant = 'fairseq' } = options
   if (!(config.maskTimeProb > 0)) {
     throw new ConfigError('maskTimeProb is 0, but pre-training predicts masked frames.', {
       field: 'maskTimeProb',
@@ -68,55 +75,92 @@ export const pretrainingBatches = (
   if (!(cropSamples >= receptiveField(config))) {
     throw new ConfigError(`cropSamples is ${cropSamples}, less than a frame.`, { field: 'cropSamples' })
   }
-  checkRecordings(recordings, config)
+  const dataset = checkedDataset(data, config, options.samplingRate)
   const crops = config.featExtractNorm === 'group' && config.groupNormPadding === 'reference'
-  const { fit = crops ? 'crop' : 'pad' } = options
-  const whole = recordings.map(({ waveform }) => Math.min(waveform.length, cropSamples))
-  const bounds =
-    fit === 'crop' && typeof buckets === 'number' ? lowerBounds(whole, buckets) : paddedLengths(whole, buckets)
-  const lengths = fit === 'crop' ? whole.map((length) => bounds.findLast((bound) => bound <= length) ?? length) : whole
-  const plans = epochPlans(lengths, bounds, options)
+  const { fit = crops ? 'crop' : 'pad', rank = 0, worldSize = 1 } = options
+  const whole = lengthsOf(dataset, cropSamples)
+  const bounds = fit === 'crop' && !Array.isArray(buckets) ? lowerBounds(whole, buckets as number) : buckets
+  const lengths = fit === 'crop' ? cropLengths(whole, bounds as readonly number[]) : whole
+  const { planner, ownRows } = planBatches(lengths, bounds, options)
 
-  const batch = (epoch: number, index: number): Wav2Vec2PretrainingHostBatch => {
-    const { indices, paddedLength } = plans(epoch)[index]!
+  const batch = (epoch: number, index: number, signal?: AbortSignal) => {
+    const { indices, paddedLength } = planner.batch(epoch, index)
     const rng = new HostRng(seed, 'wav2vec2-pretraining', epoch, index)
-    const size = indices.length
-    const inputValues = new Float32Array(size * paddedLength)
-    const attentionMask = new Int32Array(inputValues.length)
-    const frameLengths = indices.map((recording, item) => {
-      const { waveform, path } = recordings[recording]!
-      const length = lengths[recording]!
-      const start = rng.int(waveform.length - length + 1)
-      const samples = normalize ? normalizeWaveform(waveform, path) : waveform
-      inputValues.set(samples.subarray(start, start + length), item * paddedLength)
-      attentionMask.fill(1, item * paddedLength, item * paddedLength + length)
-      return frameCount(config, length)
-    })
     const frames = frameCount(config, paddedLength)
+    const [from, to] = ownRows(indices.length)
+    // Everything that is drawn is drawn for the whole batch, so that it does not depend on who shares it.
+    const starts = indices.map((item) => rng.int(dataset.samples(item) - lengths[item]! + 1))
+    const frameLengths = indices.map((item) => frameCount(config, lengths[item]!))
     const masked = timeMask(config, { lengths: frameLengths, frames, rng, variant: maskVariant })
-    const shape = [size, paddedLength]
-    return {
-      inputValues: floatArray(inputValues, shape),
-      attentionMask: intArray(attentionMask, shape),
-      maskTimeIndices: intArray(masked, [size, frames]),
-      sampledNegativeIndices: negativeIndices(masked, frames, config.numNegatives, rng),
-      ...(config.maskFeatureProb > 0 ? { maskFeatureIndices: featureMask(config, size, rng) } : {}),
-    }
+    const negatives = negativeIndices(masked, frames, config.numNegatives, rng)
+    const channels = config.maskFeatureProb > 0 ? featureMask(config, indices.length, rng) : undefined
+    const own = indices.slice(from, to)
+    const requests = own.map((item, row) => ({
+      index: item,
+      normalize,
+      start: starts[from + row]!,
+      length: lengths[item]!,
+      ...(signal ? { signal } : {}),
+    }))
+    return loadRows(dataset, requests, (waveforms): Wav2Vec2PretrainingHostBatch => {
+      const shape = [own.length, paddedLength]
+      const ownLengths = own.map((item) => lengths[item]!)
+      return {
+        inputValues: floatArray(padRows(waveforms, paddedLength), shape),
+        attentionMask: intArray(attentionMaskOf(ownLengths, paddedLength), shape),
+        maskTimeIndices: rowsOf(intArray(masked, [indices.length, frames]), from, to),
+        sampledNegativeIndices: rowsOf(negatives, from, to),
+        ...(channels ? { maskFeatureIndices: rowsOf(channels, from, to) } : {}),
+      }
+    })
   }
 
+  const { close, readAhead } = dataset
   return {
     name: 'wav2vec2-pretraining',
-    batchesPerEpoch: (epoch) => plans(epoch).length,
+    batchesPerEpoch: () => planner.batchesPerEpoch,
     batch,
-    audioSeconds: ({ attentionMask }) => validSeconds(attentionMask, samplingRate),
+    audioSeconds: ({ attentionMask }) => validSeconds(attentionMask, dataset.sampleRate),
+    cut: (whole, parts) => cutPretrainingBatch(whole, parts, { rank, worldSize }),
+    ...(readAhead === undefined ? {} : { readAhead }),
+    ...(close ? { close: () => close.call(dataset) } : {}),
   }
 }
 
+/**
+ * Cuts a batch into equal parts by utterances, whose distractors become indices into the part's own frames.
+ *
+ * @param place Where the batch is one process's share: a part then consists of the shares of all processes, in their order.
+ */
+export const cutPretrainingBatch = (
+  batch: HostBatch,
+  parts: number,
+  place: { readonly rank: number; readonly worldSize: number } = { rank: 0, worldSize: 1 },
+): HostBatch[] =>
+  cutBatch(batch, parts).map((part) => {
+    const { data, shape } = part.sampledNegativeIndices!
+    const [rows, frames, distractors] = shape as [number, number, number]
+    const firstRow = place.rank * rows
+    // An utterance's distractors are its own frames, so that the utterance's row is all that changes. Frames that are not masked have 0.
+    const moved = Int32Array.from(data as Int32Array, (frame, at) => {
+      const row = firstRow + Math.floor(at / (frames * distractors))
+      return part.maskTimeIndices!.data[Math.floor(at / distractors)] === 1 ? row * frames + (frame % frames) : 0
+    })
+    return { ...part, sampledNegativeIndices: intArray(moved, shape) }
+  })
+
 /** Lengths to crop to: the shortest of each of `buckets` groups of about equally many utterances. */
-const lowerBounds = (lengths: readonly number[], buckets: number): number[] => {
-  const sorted = [...lengths].sort((a, b) => a - b)
-  const bounds = Array.from({ length: buckets }, (_, bucket) => sorted[Math.floor((bucket * sorted.length) / buckets)]!)
+const lowerBounds = (lengths: Uint32Array, buckets: number | PaddingLimit): number[] => {
+  const sorted = lengths.slice().sort()
+  const count = typeof buckets === 'number' ? buckets : lengthBuckets(lengths, buckets).length
+  const bounds = Array.from({ length: count }, (_, bucket) => sorted[Math.floor((bucket * sorted.length) / count)]!)
   return [...new Set(bounds)]
+}
+
+/** Each length cut to the longest bound that it reaches. */
+const cropLengths = (lengths: Uint32Array, bounds: readonly number[]): Uint32Array => {
+  const sorted = [...bounds].sort((a, b) => a - b)
+  return lengths.map((length) => sorted.findLast((bound) => bound <= length) ?? length)
 }
 
 /** Distractors of the masked frames of a batch, as indices into its `[batch * frames]` frames. */

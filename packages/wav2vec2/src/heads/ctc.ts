@@ -1,15 +1,9 @@
-import { ctc, dropout, type ForwardContext, Initializer, inference, Linear, Module } from '@babble/core'
+import { ctc, dropout, type ForwardContext, Initializer, inference, Linear, PretrainedModel } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Wav2Vec2Config } from '../config'
+import { loadFairseq } from '../fairseq'
 import { frameCount } from '../geometry'
-import {
-  checkpointFits,
-  type FromPretrainedOptions,
-  type LoadReport,
-  loadPretrained,
-  type SavePretrainedOptions,
-  savePretrained,
-} from '../interop'
+import { checkpointFits, type FromPretrainedOptions, wav2vec2Family } from '../interop'
 import { type Wav2Vec2ForwardOptions, type Wav2Vec2Inputs, Wav2Vec2Model, type Wav2Vec2ModelOutput } from '../model'
 
 export interface Wav2Vec2CtcInputs extends Wav2Vec2Inputs {
@@ -24,42 +18,39 @@ export interface Wav2Vec2CtcOutput extends Wav2Vec2ModelOutput {
   readonly logits: tf.Tensor3D
 }
 
-/** wav2vec 2.0 with a linear layer over its output, for speech recognition with CTC (section 3.3). */
-export class Wav2Vec2ForCTC extends Module {
+/**
+ * wav2vec 2.0 with a linear layer over its output, for speech recognition with CTC (section 3.3).
+ *
+ * `fromPretrained` also takes a pre-trained model, whose missing CTC head is then initialised (`loadReport.missing`) and whose
+ * quantiser is left out (`loadReport.ignored`).
+ */
+export class Wav2Vec2ForCTC extends PretrainedModel<Wav2Vec2Config> {
+  static readonly architecture = 'Wav2Vec2ForCTC'
+  static readonly family = wav2vec2Family
+  static readonly fit = checkpointFits.Wav2Vec2ForCTC
+  static readonly headPrefixes = ['lm_head.']
+
   readonly config: Wav2Vec2Config
   readonly wav2vec2: Wav2Vec2Model
   readonly lmHead: Linear
-  /** What loading a checkpoint left over; empty for a new model. */
-  loadReport: LoadReport = { missing: [], ignored: [] }
 
   /**
    * @param init Starting values. Default: those of seed 0.
-   * @param headInit Those of the CTC head. Default: `init`.
+   * @param fresh Those of what a checkpoint may lack, such as the CTC head. Default: `init`.
    */
-  constructor(config: Wav2Vec2Config, init: Initializer = new Initializer(0), headInit: Initializer = init) {
+  constructor(config: Wav2Vec2Config, init: Initializer = new Initializer(0), fresh: Initializer = init) {
     super()
     this.config = config
-    this.wav2vec2 = new Wav2Vec2Model(config, init)
-    this.lmHead = new Linear(config.hiddenSize, config.vocabSize, headInit, { std: config.initializerRange })
+    this.wav2vec2 = new Wav2Vec2Model(config, init, fresh)
+    this.lmHead = new Linear(config.hiddenSize, config.vocabSize, fresh, { std: config.initializerRange })
   }
 
   /**
-   * Loads a Hugging Face model directory: one of this class, or a pre-trained model, whose missing CTC head is then initialised
-   * (`loadReport.missing`) and whose quantiser is left out (`loadReport.ignored`).
-   *
-   * @throws CheckpointError listing every tensor that is missing, left over or mis-shaped; ConfigError for a bad `config.json`.
+   * Loads a checkpoint of fairseq (`.pt`): one fine-tuned with CTC, or a pre-trained one, whose missing head is then initialised. Errors
+   * are those of `fromPretrained`.
    */
-  static async fromPretrained(dir: string, options: FromPretrainedOptions = {}): Promise<Wav2Vec2ForCTC> {
-    const headInit = new Initializer(options.seed ?? 0)
-    const build = (config: Wav2Vec2Config) => new Wav2Vec2ForCTC(config, Initializer.empty(), headInit)
-    const { model, report } = await loadPretrained(dir, options, checkpointFits.Wav2Vec2ForCTC, build)
-    model.loadReport = report
-    return model
-  }
-
-  /** Writes `config.json` and `model.safetensors`, which Hugging Face Transformers loads, and the processor's files. */
-  savePretrained(dir: string, options?: SavePretrainedOptions): Promise<void> {
-    return savePretrained(this, this.config, 'Wav2Vec2ForCTC', dir, options)
+  static fromFairseq(path: string, options?: FromPretrainedOptions): Promise<Wav2Vec2ForCTC> {
+    return loadFairseq(Wav2Vec2ForCTC, path, options)
   }
 
   /** Keeps the feature encoder as it is in training, as the paper does. */

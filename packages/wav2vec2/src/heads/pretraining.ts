@@ -8,19 +8,13 @@ import {
   Initializer,
   inference,
   Linear,
-  Module,
+  PretrainedModel,
   type QuantizerOutput,
 } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Wav2Vec2Config } from '../config'
-import {
-  checkpointFits,
-  type FromPretrainedOptions,
-  type LoadReport,
-  loadPretrained,
-  type SavePretrainedOptions,
-  savePretrained,
-} from '../interop'
+import { loadFairseq } from '../fairseq'
+import { checkpointFits, type FromPretrainedOptions, wav2vec2Family } from '../interop'
 import { type Wav2Vec2ForwardOptions, type Wav2Vec2Inputs, Wav2Vec2Model, type Wav2Vec2ModelOutput } from '../model'
 
 export interface Wav2Vec2PretrainingInputs extends Wav2Vec2Inputs {
@@ -61,20 +55,25 @@ export interface Wav2Vec2PretrainingOutput extends Wav2Vec2ModelOutput {
 }
 
 /** wav2vec 2.0 with its quantiser and contrastive task (sections 2 and 3.2). */
-export class Wav2Vec2ForPreTraining extends Module {
+export class Wav2Vec2ForPreTraining extends PretrainedModel<Wav2Vec2Config> {
+  static readonly architecture = 'Wav2Vec2ForPreTraining'
+  static readonly family = wav2vec2Family
+  static readonly fit = checkpointFits.Wav2Vec2ForPreTraining
+
   readonly config: Wav2Vec2Config
   readonly wav2vec2: Wav2Vec2Model
   readonly quantizer: GumbelVectorQuantizer
   readonly projectHid: Linear
   readonly projectQ: Linear
-  /** What loading a checkpoint left over; empty for a new model. */
-  loadReport: LoadReport = { missing: [], ignored: [] }
 
-  /** @param init Starting values. Default: those of seed 0. */
-  constructor(config: Wav2Vec2Config, init: Initializer = new Initializer(0)) {
+  /**
+   * @param init Starting values. Default: those of seed 0.
+   * @param fresh Those of the mask embedding, which a checkpoint may lack. Default: `init`.
+   */
+  constructor(config: Wav2Vec2Config, init: Initializer = new Initializer(0), fresh: Initializer = init) {
     super()
     this.config = config
-    this.wav2vec2 = new Wav2Vec2Model(config, init)
+    this.wav2vec2 = new Wav2Vec2Model(config, init, fresh)
     const quantizer = {
       inputSize: config.convDim.at(-1)!,
       groups: config.numCodevectorGroups,
@@ -86,21 +85,9 @@ export class Wav2Vec2ForPreTraining extends Module {
     this.projectQ = new Linear(config.codevectorDim, config.projCodevectorDim, init)
   }
 
-  /**
-   * Loads a Hugging Face model directory of this class.
-   *
-   * @throws CheckpointError listing every tensor that is missing, left over or mis-shaped; ConfigError for a bad `config.json`.
-   */
-  static async fromPretrained(dir: string, options: FromPretrainedOptions = {}): Promise<Wav2Vec2ForPreTraining> {
-    const build = (config: Wav2Vec2Config) => new Wav2Vec2ForPreTraining(config, Initializer.empty())
-    const { model, report } = await loadPretrained(dir, options, checkpointFits.Wav2Vec2ForPreTraining, build)
-    model.loadReport = report
-    return model
-  }
-
-  /** Writes `config.json` and `model.safetensors`, which Hugging Face Transformers loads. */
-  savePretrained(dir: string, options?: SavePretrainedOptions): Promise<void> {
-    return savePretrained(this, this.config, 'Wav2Vec2ForPreTraining', dir, options)
+  /** Loads a pre-trained checkpoint of fairseq (`.pt`) with its quantiser; errors are those of `fromPretrained`. */
+  static fromFairseq(path: string, options?: FromPretrainedOptions): Promise<Wav2Vec2ForPreTraining> {
+    return loadFairseq(Wav2Vec2ForPreTraining, path, options)
   }
 
   /** Keeps the feature encoder as it is in training. */

@@ -10,8 +10,9 @@ import {
 import * as tf from '@tensorflow/tfjs-core'
 import { frameCount, receptiveField } from '../geometry'
 import type { Wav2Vec2Processor } from '../processor'
-import type { WordSpan } from '../tokenizer'
+import type { Wav2Vec2CtcTokenizer, WordSpan } from '../tokenizer'
 import type { Wav2Vec2ForCTC } from './ctc'
+import { type TranscriptDecoderOptions, transcriptDecoder } from './transcript-decoder'
 
 export interface Wav2Vec2RecognizerOptions {
   /** Utterances at a time. Default 8. */
@@ -21,6 +22,8 @@ export interface Wav2Vec2RecognizerOptions {
    * norm takes padding in (`groupNormPadding: 'reference'`) padding changes the output a little: 1 keeps it least.
    */
   readonly padToMultipleOf?: number
+  /** Beam search with a language model, a lexicon or hot words. Default: the most likely CTC path. */
+  readonly decoder?: TranscriptDecoderOptions
 }
 
 /** What was said in an utterance. */
@@ -28,22 +31,51 @@ export interface Transcript {
   readonly text: string
   /** The words with their frames of 20 ms. */
   readonly words: readonly WordSpan[]
+  /** Natural log probability of the most likely path, where there was no search. */
+  readonly score?: number
+  /** The best texts, best first, where a decoder was asked for `nBest`. */
+  readonly alternatives?: readonly TranscriptAlternative[]
 }
 
-/** Transcribes waveforms by the most likely CTC path of a fine-tuned model. */
+/** A text and its natural log probabilities; `score` decides. */
+export interface TranscriptAlternative {
+  readonly text: string
+  readonly score: number
+  readonly acousticScore: number
+  readonly languageModelScore: number
+}
+
+/** Transcribes waveforms with a fine-tuned model: by its most likely CTC path, or by beam search. */
 export class Wav2Vec2Recognizer {
   readonly #model: Wav2Vec2ForCTC
   readonly #processor: Wav2Vec2Processor
   readonly #batchSize: number
   readonly #multiple: number
   readonly #program: CompiledFunction<[{ inputValues: tf.Tensor; attentionMask: tf.Tensor }], tf.Tensor>
+  /** The transcript of an utterance's rows of the program's output: best units with their log probability, or all log probabilities. */
+  readonly #read: (rows: Float32Array) => Transcript
 
+  /** @throws ConfigError when an option of the decoder does not fit the vocabulary. */
   constructor(model: Wav2Vec2ForCTC, processor: Wav2Vec2Processor, options: Wav2Vec2RecognizerOptions = {}) {
     this.#model = model
     this.#processor = processor
     this.#batchSize = options.batchSize ?? 8
     this.#multiple = options.padToMultipleOf ?? 16000
-    this.#program = compile((inputs) => tf.argMax(model.forward(inputs).logits, -1), { name: 'wav2vec2 recognition' })
+    const { decoder } = options
+    if (decoder) {
+      const decode = transcriptDecoder(processor.tokenizer, decoder)
+      this.#read = (rows) => decode(rows)
+    } else this.#read = (rows) => bestPath(processor.tokenizer, rows)
+    this.#program = compile(
+      (inputs) => {
+        const { logits } = model.forward(inputs)
+        const logProbs = tf.logSoftmax(logits)
+        if (decoder) return logProbs
+        // float32 holds the numbers of units exactly.
+        return tf.stack([tf.cast(tf.argMax(logits, -1), 'float32'), tf.max(logProbs, -1)], -1)
+      },
+      { name: 'wav2vec2 recognition' },
+    )
   }
 
   /**
@@ -65,11 +97,9 @@ export class Wav2Vec2Recognizer {
     const transcripts: Transcript[] = []
     for (let start = 0; start < waveforms.length; start += this.#batchSize) {
       const part = waveforms.slice(start, start + this.#batchSize)
-      const ids = await this.#bestPath(part)
+      const { rows, width } = await this.#run(part)
       part.forEach(({ length }, item) => {
-        const path = ids[item]!.subarray(0, frameCount(config, length))
-        const { tokenizer } = this.#processor
-        transcripts.push({ text: tokenizer.decode(path), words: tokenizer.decodeWords(path) })
+        transcripts.push(this.#read(rows[item]!.subarray(0, frameCount(config, length) * width)))
       })
     }
     return transcripts
@@ -79,8 +109,8 @@ export class Wav2Vec2Recognizer {
     this.#program.dispose()
   }
 
-  /** The best unit of each frame, for each waveform. */
-  async #bestPath(waveforms: readonly Float32Array[]): Promise<Int32Array[]> {
+  /** For each waveform the program's output for each frame, `width` values each. */
+  async #run(waveforms: readonly Float32Array[]): Promise<{ rows: Float32Array[]; width: number }> {
     // The last batch is filled up, so that its program is the others'.
     const full = Array.from({ length: this.#batchSize }, (_, item) => waveforms[item] ?? waveforms[0]!)
     const longest = full.reduce((most, { length }) => Math.max(most, length), 0)
@@ -95,12 +125,20 @@ export class Wav2Vec2Recognizer {
       attentionMask.data.fill(1, item * length, item * length + waveform.length)
     })
     const inputs = toTensors({ inputValues, attentionMask }) as { inputValues: tf.Tensor; attentionMask: tf.Tensor }
-    const best = this.#program(inputs)
-    const ids = (await best.data()) as Int32Array
-    const frames = best.shape[1]!
-    tf.dispose([inputs, best])
-    return waveforms.map((_, item) => ids.slice(item * frames, (item + 1) * frames))
+    const output = this.#program(inputs)
+    const values = (await output.data()) as Float32Array
+    const [, frames, width] = output.shape as [number, number, number]
+    tf.dispose([inputs, output])
+    const size = frames * width
+    return { rows: waveforms.map((_, item) => values.slice(item * size, (item + 1) * size)), width }
   }
+}
+
+/** @param rows Of each frame the best unit and its log probability. */
+const bestPath = (tokenizer: Wav2Vec2CtcTokenizer, rows: Float32Array): Transcript => {
+  const path = rows.filter((_, at) => at % 2 === 0)
+  const score = rows.reduce((sum, value, at) => (at % 2 === 0 ? sum : sum + value), 0)
+  return { text: tokenizer.decode(path), words: tokenizer.decodeWords(path), score }
 }
 
 /**
