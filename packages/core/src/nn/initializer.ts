@@ -34,6 +34,14 @@ export class Initializer {
     return variable(new Float32Array(tf.util.sizeFromShape([...shape])).fill(this.#empty ? 0 : value), shape)
   }
 
+  /** A buffer: not trained, see `Module.bufferNames`. */
+  buffer(shape: readonly number[], value: number, dtype: 'float32' | 'int32' = 'float32'): tf.Variable {
+    const start = tf.fill([...shape], value, dtype)
+    const made = tf.variable(start, false, undefined, dtype)
+    start.dispose()
+    return made
+  }
+
   /** Values worked out by the caller, from this parameter's stream. */
   from(shape: readonly number[], values: (rng: HostRng, count: number) => Float32Array): tf.Variable {
     const rng = new HostRng(this.#seed ?? 0, 'parameter', this.#made++)

@@ -7,6 +7,8 @@ export interface LinearOptions {
   readonly bias?: boolean
   /** Standard deviation of the starting weights. Default: PyTorch's uniform on ±1/sqrt(inFeatures). */
   readonly std?: number
+  /** A weight that it shares with another module, such as an embedding's (tied output layer). Default: one of its own. */
+  readonly weight?: tf.Variable
 }
 
 /** y = x Wᵀ + b, with W [outFeatures, inFeatures] as in PyTorch. */
@@ -23,7 +25,10 @@ export class Linear extends Module {
     super()
     const bound = 1 / Math.sqrt(inFeatures)
     const shape = [outFeatures, inFeatures]
-    this.weight = options.std === undefined ? init.uniform(shape, bound) : init.normal(shape, options.std)
+    const { weight, std } = options
+    if (weight && !tf.util.arraysEqual(weight.shape, shape))
+      throw new RangeError(`linear: a shared weight [${weight.shape}] where [${shape}] is needed.`)
+    this.weight = weight ?? (std === undefined ? init.uniform(shape, bound) : init.normal(shape, std))
     if (options.bias !== false)
       this.bias = options.std === undefined ? init.uniform([outFeatures], bound) : init.constant([outFeatures], 0)
   }

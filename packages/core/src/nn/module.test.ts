@@ -6,6 +6,7 @@ import { CheckpointError } from '../errors'
 import { Initializer } from './initializer'
 import { Linear } from './linear'
 import { Module } from './module'
+import { moduleSummary } from './module-summary'
 
 class Leaf extends Module {
   readonly weight: tf.Variable
@@ -34,6 +35,38 @@ class Tree extends Module {
     this.kProj = new Leaf(init)
     this.convLayers = [new Leaf(init), new Leaf(init)]
     this.maskedSpecEmbed = init.uniform([4], 1)
+  }
+}
+
+/** Nested lists, a counter, and a module that is a buffer as a whole. */
+class Counted extends Module {
+  readonly weight: tf.Variable
+  readonly seen: tf.Variable
+  readonly parts: Linear[][]
+  readonly teacher: Linear
+
+  constructor(init: Initializer) {
+    super()
+    const linear = () => new Linear(2, 3, init, { bias: false })
+    this.weight = init.constant([2], 1)
+    this.seen = init.buffer([], 0, 'int32')
+    this.parts = [[linear()], [linear(), linear()]]
+    this.teacher = linear()
+  }
+
+  protected override bufferNames() {
+    return ['seen', 'teacher']
+  }
+}
+
+class Tied extends Module {
+  readonly embed: Linear
+  readonly lmHead: Linear
+
+  constructor(init: Initializer) {
+    super()
+    this.embed = new Linear(2, 3, init, { bias: false })
+    this.lmHead = new Linear(2, 3, init, { bias: false, weight: this.embed.weight })
   }
 }
 
@@ -129,5 +162,74 @@ describe('Module', () => {
     const before = tf.memory().numTensors
     new Tree(new Initializer(1)).dispose()
     expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it('keeps buffers apart from parameters: saved and loaded in their own types, never trained', () => {
+    const model = new Counted(new Initializer(1))
+    expect([...model.namedParameters().keys()]).toEqual([
+      'weight',
+      'parts.0.0.weight',
+      'parts.1.0.weight',
+      'parts.1.1.weight',
+    ])
+    expect([...model.namedBuffers().keys()]).toEqual(['seen', 'teacher.weight'])
+    expect(model.parameterCount()).toBe(2 + 3 * 6)
+    expect([...model.stateDict().keys()].length).toBe(6)
+    model.unfreeze()
+    expect(model.seen.trainable).toBe(false)
+    const tensors = new Map<string, HostTensor>(hostTensors(model))
+    tensors.set('seen', { data: BigInt64Array.of(2n ** 31n - 1n), shape: [], dtype: 'I64' })
+    model.loadStateDict(tensors)
+    expect(model.seen.dtype).toBe('int32')
+    expect(model.seen.dataSync()[0]).toBe(2 ** 31 - 1)
+  })
+
+  it('has a shared variable once, takes its value under any of its names, and refuses two values', () => {
+    const model = new Tied(new Initializer(1))
+    expect([...model.stateDict().keys()]).toEqual(['embed.weight'])
+    expect([...model.aliases()]).toEqual([['lm_head.weight', 'embed.weight']])
+    expect(model.parameterCount()).toBe(6)
+    const tensor = (value: number) => fromFloat32(new Float32Array(6).fill(value), [3, 2])
+    expect(model.loadStateDict(new Map([['lm_head.weight', tensor(5)]]))).toEqual({ missing: [], unexpected: [] })
+    expect(values(model)).toEqual([[5, 5, 5, 5, 5, 5]])
+    model.loadStateDict(
+      new Map([
+        ['embed.weight', tensor(6)],
+        ['lm_head.weight', tensor(6)],
+      ]),
+    )
+    const two = new Map([
+      ['embed.weight', tensor(1)],
+      ['lm_head.weight', tensor(2)],
+    ])
+    expect(() => model.loadStateDict(two, { strict: false })).toThrow('lm_head.weight and embed.weight differ')
+    expect(values(model)).toEqual([[6, 6, 6, 6, 6, 6]])
+  })
+
+  it('freezes what a filter names', () => {
+    const tree = new Tree(new Initializer(1))
+    tree.freeze((name) => name.startsWith('conv_layers.'))
+    const frozen = [...tree.namedParameters()].filter(([, { trainable }]) => !trainable).map(([name]) => name)
+    expect(frozen.every((name) => name.startsWith('conv_layers.'))).toBe(true)
+    expect(frozen.length).toBe(4)
+  })
+
+  it('is told as a table', () => {
+    const model = new Counted(new Initializer(1))
+    model.parts[0]![0]!.freeze()
+    expect(moduleSummary(model).split('\n')).toEqual([
+      'name              shape   numbers',
+      'weight            [2]           2  trained',
+      'parts.0.0.weight  [3, 2]        6  frozen',
+      'parts.1.0.weight  [3, 2]        6  trained',
+      'parts.1.1.weight  [3, 2]        6  trained',
+      'seen              []            1  buffer',
+      'teacher.weight    [3, 2]        6  buffer',
+      '14 trained, 6 frozen, 7 buffer',
+    ])
+    expect(moduleSummary(model, { depth: 1 }).split('\n').slice(2, 4)).toEqual([
+      'parts.0.0.weight  [3, 2]           6  frozen',
+      'parts.*           2 tensors       12  trained',
+    ])
   })
 })

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type HostTensor, toFloat32 } from '../checkpoint/index'
+import { type HostTensor, toFloat32, toInt32 } from '../checkpoint/index'
 import { CheckpointError } from '../errors'
 import type { Rng } from '../random/index'
 
@@ -25,13 +25,25 @@ export interface LoadStateOptions {
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-const isModules = (value: unknown): value is Module[] =>
-  Array.isArray(value) && value.length > 0 && value.every((part) => part instanceof Module)
+type ModuleList = readonly (Module | ModuleList)[]
+
+const isModules = (value: unknown): value is ModuleList =>
+  Array.isArray(value) && value.length > 0 && value.every((part) => part instanceof Module || isModules(part))
+
+/** A variable of a module tree, as one of the paths to it names it. */
+interface NamedVariable {
+  readonly name: string
+  readonly variable: tf.Variable
+  readonly isBuffer: boolean
+}
 
 /**
- * A part of a model: its own properties that are `tf.Variable`s are its parameters, those that are modules (or arrays of modules)
- * its children. A property's checkpoint key is its name in snake case (`qProj` -> `q_proj`, `layers[0]` -> `layers.0`);
- * {@link keyOverrides} declares exceptions.
+ * A part of a model: its own properties that are `tf.Variable`s are its parameters, those that are modules (or arrays of modules,
+ * also nested ones) its children. A property's checkpoint key is its name in snake case (`qProj` -> `q_proj`, `layers[0]` ->
+ * `layers.0`); {@link keyOverrides} declares exceptions.
+ *
+ * Properties that {@link bufferNames} lists are buffers: state that a checkpoint holds and no optimiser trains, such as running
+ * statistics. A variable that two modules share (tied weights) has one name, the first.
  */
 export abstract class Module {
   /** Checkpoint keys of properties whose name does not give it by rule; may contain dots. */
@@ -39,16 +51,47 @@ export abstract class Module {
     return {}
   }
 
+  /** Properties (variables, or modules with all that is in them) that are buffers. */
+  protected bufferNames(): readonly string[] {
+    return []
+  }
+
   /** Parameters under the reference checkpoint's names, in the order in which they were made. */
   namedParameters(): Map<string, tf.Variable> {
-    const found = new Map<string, tf.Variable>()
-    const overrides = this.keyOverrides()
-    for (const [property, value] of Object.entries(this)) {
-      const key = overrides[property] ?? snakeCase(property)
-      if (value instanceof tf.Variable) found.set(key, value)
-      else if (value instanceof Module) addAll(found, key, value)
-      else if (isModules(value)) for (const [i, child] of value.entries()) addAll(found, `${key}.${i}`, child)
+    return distinct(this.#variables().filter(({ isBuffer }) => !isBuffer))
+  }
+
+  /** Buffers, named in the same way. A forward pass in training may assign them. */
+  namedBuffers(): Map<string, tf.Variable> {
+    return distinct(this.#variables().filter(({ isBuffer }) => isBuffer))
+  }
+
+  /** Further names of shared variables, each with the name that it goes by. */
+  aliases(): Map<string, string> {
+    const first = new Map<tf.Variable, string>()
+    const aliases = new Map<string, string>()
+    for (const { name, variable } of this.#variables()) {
+      const known = first.get(variable)
+      if (known === undefined) first.set(variable, name)
+      else aliases.set(name, known)
     }
+    return aliases
+  }
+
+  /** Every path to a variable, shared ones several times. */
+  #variables(): NamedVariable[] {
+    const found: NamedVariable[] = []
+    const overrides = this.keyOverrides()
+    const buffers = this.bufferNames()
+    const add = (key: string, value: unknown, isBuffer: boolean): void => {
+      if (value instanceof tf.Variable) found.push({ name: key, variable: value, isBuffer })
+      else if (value instanceof Module) {
+        for (const inner of value.#variables())
+          found.push({ ...inner, name: `${key}.${inner.name}`, isBuffer: isBuffer || inner.isBuffer })
+      } else if (isModules(value)) for (const [i, child] of value.entries()) add(`${key}.${i}`, child, isBuffer)
+    }
+    for (const [property, value] of Object.entries(this))
+      add(overrides[property] ?? snakeCase(property), value, buffers.includes(property))
     return found
   }
 
@@ -59,32 +102,36 @@ export abstract class Module {
     return count
   }
 
-  /** The current values; valid until the next update. */
+  /** The current values of parameters and buffers; valid until the next update. A shared variable is there once. */
   stateDict(): Map<string, tf.Tensor> {
-    return new Map(this.namedParameters())
+    return distinct(this.#variables())
   }
 
   /**
-   * Replaces the values of the parameters.
+   * Replaces the values of parameters and buffers. A shared variable's value may stand under any of its names.
    *
-   * @throws CheckpointError that lists every tensor whose shape is wrong and, with `strict`, every one missing or unexpected.
+   * @throws CheckpointError that lists every tensor whose shape is wrong, every shared variable with two values and, with
+   * `strict`, every tensor missing or unexpected.
    */
   loadStateDict(
     tensors: ReadonlyMap<string, HostTensor>,
     options: LoadStateOptions = {},
   ): { missing: string[]; unexpected: string[] } {
     const { strict = true, file, ignore = () => false } = options
-    const parameters = this.namedParameters()
-    const missing = [...parameters.keys()].filter((name) => !tensors.has(name))
-    const unexpected = [...tensors.keys()].filter((name) => !parameters.has(name))
-    const misshapen = [...parameters].flatMap(([name, parameter]) => {
-      const given = tensors.get(name)
-      return given && !tf.util.arraysEqual([...given.shape], parameter.shape)
-        ? [`${name} is [${given.shape}] in the file and [${parameter.shape}] in the model`]
+    const state = distinct(this.#variables())
+    const aliases = this.aliases()
+    const { given, contradictions } = underFirstNames(tensors, aliases)
+    const missing = [...state.keys()].filter((name) => !given.has(name))
+    const unexpected = [...given.keys()].filter((name) => !state.has(name))
+    const misshapen = [...state].flatMap(([name, variable]) => {
+      const shape = given.get(name)?.shape
+      return shape && !tf.util.arraysEqual([...shape], variable.shape)
+        ? [`${name} is [${shape}] in the file and [${variable.shape}] in the model`]
         : []
     })
     const complaints = [
       ...misshapen,
+      ...contradictions,
       ...(strict ? missing.filter((name) => !ignore(name)).map((name) => `${name} is missing`) : []),
       ...(strict ? unexpected.filter((name) => !ignore(name)).map((name) => `${name} is not part of the model`) : []),
     ]
@@ -94,33 +141,71 @@ export abstract class Module {
         cure: 'Check that the configuration is the one that the checkpoint was saved with.',
       })
     }
-    for (const [name, parameter] of parameters) {
-      const given = tensors.get(name)
-      if (!given) continue
-      const value = tf.tensor(toFloat32(given), parameter.shape, 'float32')
-      parameter.assign(value)
+    for (const [name, variable] of state) {
+      const host = given.get(name)
+      if (!host) continue
+      const isInt = variable.dtype === 'int32'
+      const value = tf.tensor(isInt ? toInt32(host) : toFloat32(host), variable.shape, isInt ? 'int32' : 'float32')
+      variable.assign(value)
       value.dispose()
     }
     return { missing, unexpected }
   }
 
-  /** Keeps the parameters as they are in training. */
-  freeze(): this {
-    for (const parameter of this.namedParameters().values()) parameter.trainable = false
+  /** Keeps parameters as they are in training: all, or those whose name (within this module) `match` takes. Buffers still move. */
+  freeze(match: (name: string) => boolean = () => true): this {
+    return this.#setTrainable(false, match)
+  }
+
+  /** Undoes {@link freeze}. */
+  unfreeze(match: (name: string) => boolean = () => true): this {
+    return this.#setTrainable(true, match)
+  }
+
+  #setTrainable(trainable: boolean, match: (name: string) => boolean): this {
+    for (const [name, parameter] of this.namedParameters()) if (match(name)) parameter.trainable = trainable
     return this
   }
 
-  unfreeze(): this {
-    for (const parameter of this.namedParameters().values()) parameter.trainable = true
-    return this
-  }
-
-  /** Frees the parameters' memory. */
+  /** Frees the memory of parameters and buffers. */
   dispose(): void {
-    for (const parameter of this.namedParameters().values()) parameter.dispose()
+    for (const variable of distinct(this.#variables()).values()) variable.dispose()
   }
 }
 
-const addAll = (into: Map<string, tf.Variable>, prefix: string, child: Module): void => {
-  for (const [key, parameter] of child.namedParameters()) into.set(`${prefix}.${key}`, parameter)
+/** Each variable under its first name. */
+const distinct = (variables: readonly NamedVariable[]): Map<string, tf.Variable> => {
+  const seen = new Set<tf.Variable>()
+  const found = new Map<string, tf.Variable>()
+  for (const { name, variable } of variables) {
+    if (seen.has(variable)) continue
+    seen.add(variable)
+    found.set(name, variable)
+  }
+  return found
+}
+
+const sameBytes = (a: HostTensor, b: HostTensor): boolean => {
+  if (a.dtype !== b.dtype || !tf.util.arraysEqual([...a.shape], [...b.shape])) return false
+  const [left, right] = [a, b].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) as [
+    Uint8Array,
+    Uint8Array,
+  ]
+  return left.every((byte, i) => byte === right[i])
+}
+
+/** The tensors with those of shared variables under the first name; what is stored under several must be equal. */
+const underFirstNames = (tensors: ReadonlyMap<string, HostTensor>, aliases: ReadonlyMap<string, string>) => {
+  const given = new Map(tensors)
+  const contradictions: string[] = []
+  for (const [alias, name] of aliases) {
+    const tensor = tensors.get(alias)
+    if (!tensor) continue
+    given.delete(alias)
+    const known = given.get(name)
+    if (!known) given.set(name, tensor)
+    else if (!sameBytes(known, tensor))
+      contradictions.push(`${alias} and ${name} differ in the file and are one tensor in the model`)
+  }
+  return { given, contradictions }
 }

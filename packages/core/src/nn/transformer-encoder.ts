@@ -1,71 +1,29 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { MultiHeadAttention } from './attention'
-import { dropout, rngOf } from './dropout'
-import { FeedForward } from './feed-forward'
+import type { AttentionInputs } from './attention'
+import { paddingBias } from './attention-bias'
+import { dropout } from './dropout'
+import { GatedRelativeAttention } from './gated-relative-attention'
 import type { Initializer } from './initializer'
+import { layerDrop } from './layer-drop'
 import type { ForwardContext } from './module'
 import { Module } from './module'
 import { LayerNorm } from './norm'
 import { PositionalConvEmbedding, type PositionalConvOptions } from './positional-conv'
-
-export interface TransformerLayerOptions {
-  readonly hiddenSize: number
-  readonly heads: number
-  readonly intermediateSize: number
-  /** Normalise before attention and feed-forward ("stable", wav2vec 2.0 large) instead of after (base). Default false. */
-  readonly preNorm?: boolean
-  /** Residual dropout. Default 0. */
-  readonly dropout?: number
-  readonly attentionDropout?: number
-  readonly activationDropout?: number
-  /** Default 1e-5. */
-  readonly layerNormEps?: number
-  /** Standard deviation of the starting weights. Default 0.02, as BERT. */
-  readonly std?: number
-}
-
-/** One Transformer encoder layer (Vaswani et al. 2017, section 3.1), post- or pre-norm. */
-export class TransformerEncoderLayer extends Module {
-  readonly attention: MultiHeadAttention
-  readonly layerNorm: LayerNorm
-  readonly feedForward: FeedForward
-  readonly finalLayerNorm: LayerNorm
-  readonly #preNorm: boolean
-  readonly #dropout: number
-
-  constructor(options: TransformerLayerOptions, init: Initializer) {
-    super()
-    const { hiddenSize, heads, intermediateSize, layerNormEps = 1e-5, std = 0.02 } = options
-    this.attention = new MultiHeadAttention(hiddenSize, heads, init, { dropout: options.attentionDropout ?? 0, std })
-    this.layerNorm = new LayerNorm(hiddenSize, init, layerNormEps)
-    this.feedForward = new FeedForward(hiddenSize, intermediateSize, init, {
-      activationDropout: options.activationDropout ?? 0,
-      dropout: options.dropout ?? 0,
-      std,
-    })
-    this.finalLayerNorm = new LayerNorm(hiddenSize, init, layerNormEps)
-    this.#preNorm = options.preNorm ?? false
-    this.#dropout = options.dropout ?? 0
-  }
-
-  /** [batch, time, hidden] -> the same; `attentionBias` broadcasts to [batch, heads, time, time]. */
-  forward(x: tf.Tensor3D, context: ForwardContext, attentionBias?: tf.Tensor): tf.Tensor3D {
-    const attend = (y: tf.Tensor3D) =>
-      dropout(this.attention.forward(y, context, { attentionBias }), this.#dropout, context)
-    if (this.#preNorm) {
-      const attended = tf.add(x, attend(this.layerNorm.forward(x))) as tf.Tensor3D
-      return tf.add(attended, this.feedForward.forward(this.finalLayerNorm.forward(attended), context)) as tf.Tensor3D
-    }
-    const attended = this.layerNorm.forward(tf.add(x, attend(x)) as tf.Tensor3D)
-    return this.finalLayerNorm.forward(tf.add(attended, this.feedForward.forward(attended, context)) as tf.Tensor3D)
-  }
-}
+import { PositionalConvStack } from './positional-conv-stack'
+import { RelativePositionKeys } from './relative-positions'
+import { TransformerEncoderLayer, type TransformerLayerOptions } from './transformer-encoder-layer'
 
 export interface TransformerEncoderOptions extends TransformerLayerOptions {
   readonly layers: number
   /** Probability that a layer is left out in a training step (Fan et al. 2020). Default 0. */
   readonly layerDrop?: number
-  readonly positionalConv: Pick<PositionalConvOptions, 'kernel' | 'groups'>
+  /** One convolution with weight norm (wav2vec 2.0), or with `depth` a stack of as many (data2vec). Default: none. */
+  readonly positionalConv?: Pick<PositionalConvOptions, 'kernel' | 'groups'> & { readonly depth?: number }
+  /**
+   * Whether the encoder's own LayerNorm is the last thing (default with `preNorm`) or the first, before the layers (default without).
+   * SpeechT5 has it first in either case.
+   */
+  readonly normPlace?: 'first' | 'last'
 }
 
 export interface TransformerEncoderOutput {
@@ -73,20 +31,33 @@ export interface TransformerEncoderOutput {
   readonly lastHiddenState: tf.Tensor3D
   /** The input of layer 0, then each layer's output; with pre-norm the last is taken before the final LayerNorm. */
   readonly hiddenStates: tf.Tensor3D[]
+  /** What each layer's feed-forward part gave, before its residual was added. */
+  readonly feedForwardStates: tf.Tensor3D[]
 }
 
-/** Transformer encoder with a convolutional relative position embedding, as in wav2vec 2.0 (section 2). */
+/** Transformer encoder with a convolutional position embedding, relative positions or both (wav2vec 2.0, section 2; WavLM; SpeechT5). */
 export class TransformerEncoder extends Module {
-  readonly posConvEmbed: PositionalConvEmbedding
+  readonly posConvEmbed?: PositionalConvEmbedding | PositionalConvStack
+  /** Keys by relative position, where the options ask for them. */
+  readonly embedPositions?: RelativePositionKeys
   readonly layerNorm: LayerNorm
   readonly layers: TransformerEncoderLayer[]
   readonly #options: TransformerEncoderOptions
 
   constructor(options: TransformerEncoderOptions, init: Initializer) {
     super()
-    this.posConvEmbed = new PositionalConvEmbedding({ ...options.positionalConv, hiddenSize: options.hiddenSize }, init)
-    this.layerNorm = new LayerNorm(options.hiddenSize, init, options.layerNormEps ?? 1e-5)
-    this.layers = Array.from({ length: options.layers }, () => new TransformerEncoderLayer(options, init))
+    const { hiddenSize, heads, positionalConv, relativePositions, layerNormEps = 1e-5 } = options
+    if (positionalConv) {
+      const { depth, ...conv } = positionalConv
+      this.posConvEmbed =
+        depth === undefined
+          ? new PositionalConvEmbedding({ ...conv, hiddenSize }, init)
+          : new PositionalConvStack({ ...conv, hiddenSize, depth }, init)
+    }
+    if (relativePositions?.kind === 'keys')
+      this.embedPositions = new RelativePositionKeys(hiddenSize / heads, relativePositions.maxDistance, init)
+    this.layerNorm = new LayerNorm(hiddenSize, init, layerNormEps)
+    this.layers = Array.from({ length: options.layers }, (_, i) => new TransformerEncoderLayer(options, init, i === 0))
     this.#options = options
   }
 
@@ -95,25 +66,31 @@ export class TransformerEncoder extends Module {
    * @param mask [batch, time], 1 at valid frames; padded ones are zeroed before the position embedding and not attended to.
    */
   forward(x: tf.Tensor3D, context: ForwardContext, mask?: tf.Tensor): TransformerEncoderOutput {
-    const { preNorm = false, dropout: p = 0, layerDrop = 0 } = this.#options
+    const { preNorm = false, dropout: p = 0, layerDrop: dropRate = 0 } = this.#options
+    const { normPlace = preNorm ? 'last' : 'first' } = this.#options
     const [batch, time] = x.shape
-    const valid = mask && tf.cast(mask, 'float32')
-    const input = valid ? (tf.mul(x, tf.reshape(valid, [batch, time, 1])) as tf.Tensor3D) : x
-    const attentionBias = valid && tf.mul(tf.sub(1, tf.reshape(valid, [batch, 1, 1, time])), -3.4028234663852886e38)
-    const positioned = tf.add(input, this.posConvEmbed.forward(input)) as tf.Tensor3D
-    let hidden = dropout(preNorm ? positioned : this.layerNorm.forward(positioned), p, context)
+    const valid = mask && tf.reshape(tf.cast(mask, 'float32'), [batch, time, 1])
+    const input = valid && this.posConvEmbed ? (tf.mul(x, valid) as tf.Tensor3D) : x
+    const positioned = this.posConvEmbed ? (tf.add(input, this.posConvEmbed.forward(input)) as tf.Tensor3D) : input
+    let hidden = dropout(normPlace === 'first' ? this.layerNorm.forward(positioned) : positioned, p, context)
+    const inputs = { ...this.#positions(time), ...(mask && { attentionBias: paddingBias(mask) }) }
     const hiddenStates = [hidden]
+    const feedForwardStates: tf.Tensor3D[] = []
     for (const layer of this.layers) {
-      const output = layer.forward(hidden, context, attentionBias)
-      hidden = context.training && layerDrop > 0 ? keepOrSkip(output, hidden, layerDrop, context) : output
+      const { output, feedForward } = layer.forward(hidden, context, inputs)
+      hidden = layerDrop(output, hidden, dropRate, context)
       hiddenStates.push(hidden)
+      feedForwardStates.push(feedForward)
     }
-    return { lastHiddenState: preNorm ? this.layerNorm.forward(hidden) : hidden, hiddenStates }
+    const lastHiddenState = normPlace === 'last' ? this.layerNorm.forward(hidden) : hidden
+    return { lastHiddenState, hiddenStates, feedForwardStates }
   }
-}
 
-/** The layer's output with probability 1 - p, else its input; decided on the device, so that one program serves every step. */
-const keepOrSkip = (output: tf.Tensor3D, input: tf.Tensor3D, p: number, context: ForwardContext): tf.Tensor3D => {
-  const keep = tf.greaterEqual(rngOf(context, 'LayerDrop').uniform([]), p)
-  return tf.where(tf.broadcastTo(keep, output.shape), output, input)
+  /** What all layers share of relative positions. */
+  #positions(time: number): AttentionInputs {
+    if (this.embedPositions) return { relativeKeys: this.embedPositions.forward(time) }
+    const first = this.layers[0]?.attention
+    const table = first instanceof GatedRelativeAttention ? first.relAttnEmbed : undefined
+    return table ? { positionBias: table.forward(time) } : {}
+  }
 }
