@@ -16,16 +16,31 @@ export interface HostBatch {
 /**
  * Where a trainer takes its batches from. `batch(epoch, index)` is a pure function of its arguments (and of the seed that
  * the source was made with), so a run resumes at any batch of any epoch at once, without replaying what came before.
+ *
+ * A batch is all of one update's examples, along axis 0 of each array, whatever number of micro-batches and devices share it.
  */
 export interface BatchSource<B extends HostBatch = HostBatch> {
   /** Shown in logs and written into checkpoints; a run resumes only with a source of the same name. */
   readonly name: string
   /** How many batches an epoch has; at least 1. */
   batchesPerEpoch(epoch: number): number
-  /** Batch `index` (0 up to `batchesPerEpoch(epoch) - 1`) of epoch `epoch` (from 0). */
-  batch(epoch: number, index: number): Promise<B> | B
+  /**
+   * Batch `index` (0 up to `batchesPerEpoch(epoch) - 1`) of epoch `epoch` (from 0). It belongs to the caller.
+   *
+   * @param signal Gives the batch up: nobody waits for it any more.
+   */
+  batch(epoch: number, index: number, signal?: AbortSignal): Promise<B> | B
+  /** Batches to be made ahead of the one in use; worth it where they are read from files. Default 1. */
+  readonly readAhead?: number
   /** Seconds of audio in a batch, for the trainer's throughput. Without it throughput is in steps a second. */
   audioSeconds?(batch: B): number
+  /**
+   * Cuts a batch into equal parts for gradient accumulation. Needed where an array's values refer to other rows of the batch;
+   * others are cut along axis 0 (`cutBatch`).
+   */
+  cut?(batch: B, parts: number): HostBatch[]
+  /** Lets go of threads and files. */
+  close?(): Promise<void> | void
 }
 
 /** A float32 array on the host; `data` must have as many values as `shape` says. */

@@ -1,79 +1,56 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DataError } from '../errors'
-import { HostRng } from '../random/index'
-import { bucketedBatches, lengthBuckets } from './buckets'
+import { ConfigError, DataError } from '../errors'
+import { lengthBuckets } from './buckets'
 
-const lengthsOf = (count: number, seed = 1) => {
-  const rng = new HostRng(seed)
-  return Array.from({ length: count }, () => 1 + rng.int(1000))
-}
+const paddedSamples = (lengths: readonly number[], bounds: readonly number[]) =>
+  lengths.reduce((sum, length) => sum + bounds.find((bound) => length <= bound)!, 0)
 
 describe('lengthBuckets', () => {
-  it('splits into groups of equal size, and ends at the longest', () => {
+  it('ends at the longest, and puts bounds where lengths crowd', () => {
     expect(lengthBuckets([5, 1, 4, 2, 3, 6], 3)).toEqual([2, 4, 6])
     expect(lengthBuckets([5, 5, 5], 3)).toEqual([5])
+    expect(lengthBuckets([10, 10, 10, 10, 11, 100], 2)).toEqual([11, 100])
     expect(lengthBuckets([5, 1, 4, 2, 3, 6], 2, 4)).toEqual([4, 8])
   })
-})
 
-describe('bucketedBatches', () => {
-  it('depends on seed and epoch alone', () => {
-    const plan = (seed: number, epoch: number) =>
-      bucketedBatches(lengthsOf(50), { batchSize: 4, buckets: 3, seed, epoch })
-    expect(plan(1, 2)).toEqual(plan(1, 2))
-    expect(plan(1, 2)).not.toEqual(plan(1, 3))
-    expect(plan(1, 2)).not.toEqual(plan(2, 2))
-  })
-
-  it('has every item, pads to its bucket, and keeps to the limit on samples', () => {
+  it('has the least padding that so many bounds can have', () => {
     const settings = fc.record({
-      lengths: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 60 }),
-      buckets: fc.integer({ min: 1, max: 5 }),
-      incomplete: fc.constantFrom('fill' as const, 'keep' as const),
-      shuffle: fc.boolean(),
-      seed: fc.nat(),
+      lengths: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 25 }),
+      buckets: fc.integer({ min: 1, max: 4 }),
     })
+    const subsets = <T>(items: T[], size: number): T[][] =>
+      size === 0
+        ? [[]]
+        : items.flatMap((item, at) => subsets(items.slice(at + 1), size - 1).map((rest) => [item, ...rest]))
     fc.assert(
-      fc.property(settings, ({ lengths, ...options }) => {
-        const batches = bucketedBatches(lengths, { ...options, maxSamples: 1200, epoch: 0 })
-        const bounds = lengthBuckets(lengths, options.buckets)
-        expect(new Set(batches.flatMap(({ indices }) => indices)).size).toBe(lengths.length)
-        for (const { indices, paddedLength } of batches) {
-          expect(bounds).toContain(paddedLength)
-          expect(indices.length * paddedLength).toBeLessThanOrEqual(1200)
-          for (const index of indices) expect(lengths[index]).toBeLessThanOrEqual(paddedLength)
-        }
+      fc.property(settings, ({ lengths, buckets }) => {
+        const values = [...new Set(lengths)].sort((a, b) => a - b)
+        const longest = values.at(-1)!
+        const choices = subsets(values.slice(0, -1), Math.min(buckets, values.length) - 1)
+        const least = Math.min(...choices.map((choice) => paddedSamples(lengths, [...choice, longest])))
+        const bounds = lengthBuckets(lengths, buckets)
+        expect(bounds.length).toBeLessThanOrEqual(buckets)
+        expect(paddedSamples(lengths, bounds)).toBe(least)
       }),
     )
   })
 
-  it('has one shape for each bucket when incomplete batches are filled', () => {
-    const batches = bucketedBatches(lengthsOf(53), { batchSize: 4, buckets: 3, seed: 1, epoch: 0 })
-    expect(batches.every(({ indices }) => indices.length === 4)).toBe(true)
-    expect(batches.length).toBe(14)
+  it('takes as few as keep padding below a share', () => {
+    const lengths = Array.from({ length: 3000 }, (_, at) => 1000 + at * at)
+    const total = lengths.reduce((sum, length) => sum + length, 0)
+    for (const maxPadding of [0.3, 0.1, 0.05]) {
+      const bounds = lengthBuckets(lengths, { maxPadding })
+      const share = (of: number[]) => 1 - total / paddedSamples(lengths, of)
+      expect(share(bounds)).toBeLessThanOrEqual(maxPadding)
+      expect(share(lengthBuckets(lengths, bounds.length - 1))).toBeGreaterThan(maxPadding)
+    }
+    expect(lengthBuckets(lengths, { maxPadding: 0.001, most: 6 }).length).toBe(6)
   })
 
-  it('loses at most one incomplete batch when they are dropped', () => {
-    const batches = bucketedBatches(lengthsOf(53), { batchSize: 4, buckets: 3, incomplete: 'drop', seed: 1, epoch: 0 })
-    const indices = batches.flatMap((batch) => batch.indices)
-    expect(indices.length).toBe(52)
-    expect(new Set(indices).size).toBe(52)
-  })
-
-  it('goes through items in order without shuffling', () => {
-    const batches = bucketedBatches([3, 3, 3, 3, 3], {
-      batchSize: 2,
-      shuffle: false,
-      incomplete: 'keep',
-      seed: 1,
-      epoch: 4,
-    })
-    expect(batches.map(({ indices }) => indices)).toEqual([[0, 1], [2, 3], [4]])
-  })
-
-  it('refuses items longer than the last bound, and epochs without a batch', () => {
-    expect(() => bucketedBatches([5, 50], { batchSize: 1, buckets: [10], seed: 1, epoch: 0 })).toThrow(DataError)
-    expect(() => bucketedBatches([5], { batchSize: 2, incomplete: 'drop', seed: 1, epoch: 0 })).toThrow(DataError)
+  it('refuses what is no number of buckets, and no lengths', () => {
+    expect(() => lengthBuckets([1], 0)).toThrow(ConfigError)
+    expect(() => lengthBuckets([1], { maxPadding: 1 })).toThrow(ConfigError)
+    expect(() => lengthBuckets([], 1)).toThrow(DataError)
   })
 })

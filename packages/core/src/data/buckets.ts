@@ -1,97 +1,93 @@
 import { ConfigError, DataError } from '../errors'
-import { HostRng } from '../random/index'
+
+/** Finds so many buckets that at most this share of all samples in batches is padding. */
+export interface PaddingLimit {
+  /** In (0, 1): 0.1 means that a tenth of what is computed on may be padding. */
+  readonly maxPadding: number
+  /** Most buckets. Default 32. */
+  readonly most?: number
+}
+
+/** Different lengths that are told apart while looking for bounds. */
+const mostCandidates = 1024
 
 /**
- * Upper bounds for `buckets` groups of about equally many lengths, ascending and distinct; the last is the longest length. Padding
- * each batch to its bucket's bound gives few distinct shapes, so few programs to compile.
+ * Upper bounds of length buckets, ascending and distinct; the last is the longest length. Each batch is padded to its bucket's bound,
+ * so there are as many shapes, and programs to compile, as buckets. The bounds are those with the least padding in all that so many
+ * buckets can have (found by dynamic programming over up to 1024 quantiles of the lengths).
  *
+ * @param buckets How many, or how much padding there may be: then as few as keep to it.
  * @param multipleOf Bounds are rounded up to a multiple of this. Default 1.
  */
-export const lengthBuckets = (lengths: readonly number[], buckets: number, multipleOf = 1): number[] => {
+export const lengthBuckets = (lengths: ArrayLike<number>, buckets: number | PaddingLimit, multipleOf = 1): number[] => {
   if (lengths.length === 0) throw new DataError('there are no lengths to make buckets of.')
-  if (!Number.isInteger(buckets) || buckets < 1) throw new ConfigError(`buckets is ${buckets}.`, { field: 'buckets' })
-  const sorted = [...lengths].sort((a, b) => a - b)
-  const bounds = Array.from({ length: buckets }, (_, bucket) => {
-    const last = Math.ceil(((bucket + 1) * sorted.length) / buckets) - 1
-    return Math.ceil(sorted[last]! / multipleOf) * multipleOf
-  })
-  return [...new Set(bounds)]
+  const limit = typeof buckets === 'number' ? undefined : buckets
+  const most = typeof buckets === 'number' ? buckets : (buckets.most ?? 32)
+  if (!Number.isInteger(most) || most < 1) throw new ConfigError(`buckets is ${most}.`, { field: 'buckets' })
+  if (limit && !(limit.maxPadding > 0 && limit.maxPadding < 1)) {
+    throw new ConfigError(`maxPadding is ${limit.maxPadding}; it must be between 0 and 1.`, { field: 'maxPadding' })
+  }
+  const { bounds, counts, total } = candidatesOf(lengths, multipleOf)
+  const size = bounds.length
+  const before = new Float64Array(size + 1)
+  for (let i = 0; i < size; i++) before[i + 1] = before[i]! + counts[i]!
+  // cost[j]: samples, padding included, of all up to candidate j with the last bucket ending there.
+  let cost = Float64Array.from(bounds, (bound, j) => bound * before[j + 1]!)
+  const choices: Int32Array[] = [new Int32Array(size).fill(-1)]
+  const isEnough = () => choices.length >= most || (limit && 1 - total / cost[size - 1]! <= limit.maxPadding)
+  while (!isEnough() && choices.length < size) {
+    const next = cost.slice()
+    const choice = new Int32Array(size).fill(-1)
+    for (let j = 1; j < size; j++) {
+      for (let i = 0; i < j; i++) {
+        const padded = cost[i]! + bounds[j]! * (before[j + 1]! - before[i + 1]!)
+        if (padded < next[j]!) {
+          next[j] = padded
+          choice[j] = i
+        }
+      }
+    }
+    cost = next
+    choices.push(choice)
+  }
+  const chosen: number[] = []
+  for (let level = choices.length - 1, j = size - 1; j >= 0; level--) {
+    // Without a choice here, fewer buckets did as well, or this is the first one.
+    const previous = choices[level]![j]!
+    if (previous < 0 && level > 0) continue
+    chosen.unshift(bounds[j]!)
+    j = previous
+  }
+  return chosen
 }
 
-export interface BucketedBatchesOptions {
-  /** Items of a batch; either this or `maxSamples`. */
-  readonly batchSize?: number
-  /** Samples of a batch, padding included: a bucket's batch size is as many items as fit, at least one. */
-  readonly maxSamples?: number
-  /** How many buckets, or their upper bounds (see `lengthBuckets`). Default 1. */
-  readonly buckets?: number | readonly number[]
-  /** What becomes of the items at the end that do not fill a batch: `fill` (default) adds items drawn again, so that shapes repeat. */
-  readonly incomplete?: 'fill' | 'drop' | 'keep'
-  /** Default true. Without, items keep their order inside a bucket, and batches go from short to long. */
-  readonly shuffle?: boolean
-  readonly seed: number
-  readonly epoch: number
+/** The bounds that are tried, how many lengths fall below each (and above the one before), and the sum of all lengths. */
+const candidatesOf = (lengths: ArrayLike<number>, multipleOf: number) => {
+  const sorted = Float64Array.from(lengths).sort()
+  let total = 0
+  for (const length of sorted) total += length
+  const roundUp = (length: number) => Math.ceil(length / multipleOf) * multipleOf
+  let bounds = [...distinct(sorted, roundUp)]
+  if (bounds.length > mostCandidates) {
+    const quantiles = Float64Array.from({ length: mostCandidates }, (_, part) => {
+      return sorted[Math.ceil(((part + 1) * sorted.length) / mostCandidates) - 1]!
+    })
+    bounds = [...distinct(quantiles, roundUp)]
+  }
+  const counts = new Float64Array(bounds.length)
+  let at = 0
+  for (const length of sorted) {
+    while (length > bounds[at]!) at++
+    counts[at]!++
+  }
+  return { bounds, counts, total }
 }
 
-/** The items of one batch. */
-export interface BatchPlan {
-  readonly indices: readonly number[]
-  /** The length to pad to: the bucket's bound. */
-  readonly paddedLength: number
-}
-
-/**
- * Sorts items into batches of similar length. The order depends on seed and epoch alone, so that any batch of any epoch can be
- * made again.
- *
- * What is left over in a bucket joins the next longer one, so at most one batch of an epoch is incomplete, whatever the number
- * of buckets; except under `drop`, each item is in the epoch.
- *
- * @throws DataError when an item is longer than the last bound, or nothing is left.
- */
-export const bucketedBatches = (lengths: readonly number[], options: BucketedBatchesOptions): BatchPlan[] => {
-  const { batchSize, maxSamples, buckets = 1, incomplete = 'fill', shuffle = true, seed, epoch } = options
-  if ((batchSize === undefined) === (maxSamples === undefined)) {
-    throw new ConfigError('give either batchSize or maxSamples.', { field: 'batchSize' })
+function* distinct(sorted: Float64Array, roundUp: (length: number) => number): Generator<number> {
+  let last = Number.NaN
+  for (const length of sorted) {
+    const bound = roundUp(length)
+    if (bound !== last) yield bound
+    last = bound
   }
-  const limit = batchSize ?? maxSamples!
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new ConfigError(`${limit} is no size for a batch.`, {
-      field: batchSize === undefined ? 'maxSamples' : 'batchSize',
-    })
-  }
-  const bounds = typeof buckets === 'number' ? lengthBuckets(lengths, buckets) : [...buckets].sort((a, b) => a - b)
-  const rng = new HostRng(seed, 'batches', epoch)
-  const longest = bounds.at(-1) ?? 0
-  const tooLong = lengths.findIndex((length) => length > longest)
-  if (tooLong >= 0) {
-    throw new DataError(`item ${tooLong} has length ${lengths[tooLong]}, more than the longest bucket (${longest}).`, {
-      cure: 'Leave it out (maxSamples of loadRecordings), or crop it.',
-    })
-  }
-  const members: number[][] = bounds.map(() => [])
-  lengths.forEach((length, index) => {
-    members[bounds.findIndex((bound) => length <= bound)]!.push(index)
-  })
-  const batches: BatchPlan[] = []
-  let carried: number[] = []
-  bounds.forEach((paddedLength, bucket) => {
-    const size = batchSize ?? Math.max(1, Math.floor(maxSamples! / paddedLength))
-    const pool = [...carried, ...members[bucket]!]
-    if (shuffle) rng.shuffle(pool)
-    const whole = pool.length - (pool.length % size)
-    for (let start = 0; start < whole; start += size)
-      batches.push({ indices: pool.slice(start, start + size), paddedLength })
-    carried = pool.slice(whole)
-    if (bucket < bounds.length - 1 || carried.length === 0 || incomplete === 'drop') return
-    const missing = incomplete === 'fill' ? size - carried.length : 0
-    const again = Array.from({ length: missing }, () => rng.int(lengths.length))
-    batches.push({ indices: [...carried, ...again], paddedLength })
-  })
-  if (batches.length === 0) {
-    throw new DataError(`${lengths.length} items do not fill one batch.`, {
-      cure: 'Use a smaller batch, or do not drop incomplete ones.',
-    })
-  }
-  return shuffle ? rng.shuffle(batches) : batches
 }

@@ -1,111 +1,263 @@
-import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { posix, resolve } from 'node:path'
 import { DataError } from '../errors'
+import type { Clip } from './clip'
+import { Growable } from './growable'
+import { type TextColumn, TextColumnBuilder } from './text-column'
 
-/** One recording of a data set, not loaded yet. */
-export interface Clip {
-  /** Where the audio is, as an absolute path. */
-  readonly path: string
-  readonly speaker?: string
-  /** Transcript. */
-  readonly text?: string
-  /** Part of the data set: `train`, `valid`, `test`, … */
-  readonly split?: string
-  /** Length in samples at the data set's rate, where the manifest knows it. */
-  readonly samples?: number
-  /** The manifest's other columns, as they stand there. */
-  readonly fields?: Readonly<Record<string, string>>
+/** Lines that were left out of a manifest. */
+export interface SkippedLines {
+  readonly count: number
+  /** The first few, as `file:line: reason`. */
+  readonly first: readonly string[]
 }
 
-const KNOWN = new Set(['path', 'speaker', 'text', 'split', 'samples'])
-
-/** Makes a clip from one manifest entry; `where` is its `file:line`. */
-const toClip = (entry: ReadonlyMap<string, string>, folder: string, where: string): Clip => {
-  const path = entry.get('path')
-  if (!path) throw new DataError('the entry has no path.', { file: where, field: 'path' })
-  const samples = entry.get('samples')
-  if (samples && !/^\d+$/.test(samples)) {
-    throw new DataError(`"${samples}" is not a number of samples.`, { file: where, field: 'samples' })
-  }
-  const fields = Object.fromEntries([...entry].filter(([name]) => !KNOWN.has(name)))
-  const text = (name: string) => (entry.has(name) ? { [name]: entry.get(name) } : {})
-  return {
-    path: resolve(folder, path),
-    ...text('speaker'),
-    ...text('text'),
-    ...text('split'),
-    ...(samples ? { samples: Number(samples) } : {}),
-    ...(Object.keys(fields).length > 0 ? { fields } : {}),
-  }
+/** A manifest's columns, each in a few large arrays. */
+export interface ManifestColumns {
+  /** The folder that relative paths start from, absolute. */
+  readonly root: string
+  /** Each path's folder (with its slash) and name: folders repeat. */
+  readonly folders: TextColumn
+  readonly names: TextColumn
+  /** `noNumber` where a row has none. */
+  readonly samples?: Uint32Array
+  /** NaN where a row has none. */
+  readonly offset?: Float64Array
+  readonly bytes?: Float64Array
+  /** `text`, `speaker`, `split` and the columns of other names. */
+  readonly texts: ReadonlyMap<string, TextColumn>
 }
 
-/** Lines with their numbers (from 1), without blank ones. */
-const numbered = (text: string): { line: string; number: number }[] =>
-  text
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .map((line, index) => ({ line, number: index + 1 }))
-    .filter(({ line }) => line.trim() !== '')
-
-const parseTsv = (text: string, folder: string, file: string): Clip[] => {
-  const [header, ...rows] = numbered(text)
-  const columns = header?.line.split('\t').map((name) => name.trim()) ?? []
-  if (!columns.includes('path')) {
-    throw new DataError(`the header names the columns ${columns.join(', ') || '(none)'}.`, {
-      file: `${file}:${header?.number ?? 1}`,
-      field: 'path',
-      cure: 'The first line must name the columns, tab-separated, with "path" among them.',
-    })
-  }
-  const twice = columns.find((name, index) => columns.indexOf(name) !== index)
-  if (twice !== undefined)
-    throw new DataError(`the column "${twice}" is there twice.`, { file: `${file}:1`, field: twice })
-  return rows.map(({ line, number }) => {
-    const values = line.split('\t')
-    if (values.length !== columns.length) {
-      throw new DataError(`${values.length} columns, where the header has ${columns.length}.`, {
-        file: `${file}:${number}`,
-      })
-    }
-    return toClip(new Map(columns.map((name, index) => [name, values[index]!])), folder, `${file}:${number}`)
-  })
-}
-
-const parseJsonLines = (text: string, folder: string, file: string): Clip[] =>
-  numbered(text).map(({ line, number }) => {
-    const where = `${file}:${number}`
-    let entry: unknown
-    try {
-      entry = JSON.parse(line)
-    } catch (cause) {
-      throw new DataError('the line is not JSON.', { file: where, cause })
-    }
-    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-      throw new DataError('the line is not a JSON object.', { file: where })
-    }
-    const values = Object.entries(entry)
-      .filter(([, value]) => value !== null && value !== undefined)
-      .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)] as const)
-    return toClip(new Map(values), folder, where)
-  })
+export const noNumber = 0xffffffff
+/** Keys of {@link Clip} that are columns of numbers. */
+export const numberColumns = ['samples', 'offset', 'bytes'] as const
+const clipTexts = ['speaker', 'text', 'split'] as const
 
 /**
- * Reads a list of recordings: tab-separated with a header line that names the columns (`path`, `text`, `speaker`, `samples`,
- * `split`, …), or JSON Lines (a file named `.jsonl`, or one that begins with `{`) with those keys. Paths are relative to the
- * manifest's folder.
- *
- * @throws DataError with `file:line` for what cannot be read, and when there is no entry at all.
+ * A list of recordings, kept as columns: about 50 bytes a line where an object a line would take 500. Rows are made into
+ * {@link Clip}s as they are asked for; selections share the columns.
  */
-export const readManifest = async (path: string): Promise<Clip[]> => {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new DataError('the manifest cannot be read.', { file: path, cause, cure: 'Check the path.' })
+export class Manifest implements Iterable<Clip> {
+  /** Named in errors. */
+  readonly file: string
+  readonly skipped: SkippedLines
+  readonly #columns: ManifestColumns
+  readonly #rows: Uint32Array | undefined
+  /** Which of the file's entries each row of the columns was, where lines were skipped. */
+  readonly #entries: Uint32Array | undefined
+  readonly #entryCount: number
+
+  constructor(
+    file: string,
+    columns: ManifestColumns,
+    options: { skipped?: SkippedLines; rows?: Uint32Array; entries?: Uint32Array; entryCount?: number } = {},
+  ) {
+    this.file = file
+    this.skipped = options.skipped ?? { count: 0, first: [] }
+    this.#columns = columns
+    this.#rows = options.rows
+    this.#entries = options.entries
+    this.#entryCount = options.entryCount ?? columns.names.length
   }
-  const folder = dirname(resolve(path))
-  const jsonLines = path.endsWith('.jsonl') || text.trimStart().startsWith('{')
-  const clips = jsonLines ? parseJsonLines(text, folder, path) : parseTsv(text, folder, path)
-  if (clips.length === 0) throw new DataError('the manifest lists no recording.', { file: path })
-  return clips
+
+  get length(): number {
+    return this.#rows?.length ?? this.#columns.names.length
+  }
+
+  /** Memory that the columns hold, in bytes. */
+  get byteLength(): number {
+    const { folders, names, samples, offset, bytes, texts } = this.#columns
+    const arrays = [folders, names, samples, offset, bytes, ...texts.values(), this.#rows, this.#entries]
+    return arrays.reduce((sum, column) => sum + (column?.byteLength ?? 0), 0)
+  }
+
+  /** Names of the columns that are not empty throughout, `path` first. */
+  get columns(): string[] {
+    return ['path', ...numberColumns.filter((name) => this.#columns[name]), ...this.#columns.texts.keys()]
+  }
+
+  /** Absolute path of a row's file. */
+  path(index: number): string {
+    const row = this.#row(index)
+    const { root, folders, names } = this.#columns
+    return resolve(root, `${folders.at(row) ?? ''}${names.at(row)}`)
+  }
+
+  /** Length of a row's recording in samples, where the manifest says it. */
+  samples(index: number): number | undefined {
+    const samples = this.#columns.samples?.[this.#row(index)]
+    return samples === noNumber ? undefined : samples
+  }
+
+  /** The value of a column of texts: `text`, `speaker`, `split` or any other of the file. */
+  field(index: number, name: string): string | undefined {
+    return this.#columns.texts.get(name)?.at(this.#row(index))
+  }
+
+  text(index: number): string | undefined {
+    return this.field(index, 'text')
+  }
+
+  /** @throws RangeError for a row that is not there. */
+  clip(index: number): Clip {
+    const row = this.#row(index)
+    const { offset, bytes, texts } = this.#columns
+    const clip: { -readonly [Key in keyof Clip]: Clip[Key] } = { path: this.path(index) }
+    for (const name of clipTexts) {
+      const value = texts.get(name)?.at(row)
+      if (value !== undefined) clip[name] = value
+    }
+    const samples = this.samples(index)
+    if (samples !== undefined) clip.samples = samples
+    const [start, size] = [offset?.[row] ?? Number.NaN, bytes?.[row] ?? Number.NaN]
+    if (!Number.isNaN(start)) clip.offset = start
+    if (!Number.isNaN(size)) clip.bytes = size
+    const fields = [...texts].flatMap(([name, column]) => {
+      const value = (clipTexts as readonly string[]).includes(name) ? undefined : column.at(row)
+      return value === undefined ? [] : [[name, value] as const]
+    })
+    if (fields.length > 0) clip.fields = Object.fromEntries(fields)
+    return clip
+  }
+
+  *[Symbol.iterator](): IterableIterator<Clip> {
+    for (let index = 0; index < this.length; index++) yield this.clip(index)
+  }
+
+  /** The rows that a condition holds for, in order; the columns are shared. */
+  select(condition: (index: number) => boolean): Manifest {
+    const rows = new Growable((length) => new Uint32Array(length))
+    for (let index = 0; index < this.length; index++) if (condition(index)) rows.push(this.#row(index))
+    return this.#with({ rows: rows.finish() })
+  }
+
+  /** The rows of one split. @throws DataError when there is none. */
+  split(name: string): Manifest {
+    const part = this.select((index) => this.field(index, 'split') === name)
+    if (part.length > 0) return part
+    throw new DataError(`it has no clips of the split "${name}".`, {
+      file: this.file,
+      field: 'split',
+      cure: 'Name each clip train, valid or test in the column "split".',
+    })
+  }
+
+  /**
+   * The same list with a column more, or another one, that has a value for each entry of the manifest's file, lines that were skipped
+   * included: how label files are joined.
+   *
+   * @param source Named when the counts differ.
+   * @throws DataError when the counts differ.
+   */
+  withColumn(name: string, column: TextColumn, source: string): Manifest {
+    if (column.length !== this.#entryCount) {
+      throw new DataError(
+        `${column.length} lines, but the manifest ${this.file} has ${this.#entryCount} entries: there must be one line for each.`,
+        { file: source, cure: 'Make both again together.' },
+      )
+    }
+    const entries = this.#entries
+    const joined: TextColumn = entries
+      ? { length: entries.length, byteLength: column.byteLength, at: (row) => column.at(entries[row]!) }
+      : column
+    const texts = new Map(this.#columns.texts).set(name, joined)
+    return new Manifest(this.file, { ...this.#columns, texts }, this.#state())
+  }
+
+  #with(change: { rows: Uint32Array }): Manifest {
+    return new Manifest(this.file, this.#columns, { ...this.#state(), ...change })
+  }
+
+  #state() {
+    return {
+      skipped: this.skipped,
+      entryCount: this.#entryCount,
+      ...(this.#rows ? { rows: this.#rows } : {}),
+      ...(this.#entries ? { entries: this.#entries } : {}),
+    }
+  }
+
+  #row(index: number): number {
+    if (!(Number.isInteger(index) && index >= 0 && index < this.length)) {
+      throw new RangeError(`${this.file} has no entry ${index}: it has ${this.length}.`)
+    }
+    return this.#rows?.[index] ?? index
+  }
+}
+
+/** Columns of texts that a manifest may have; a file with more is no list of recordings. */
+const mostColumns = 64
+
+/** One entry on its way into the columns; `texts` holds what is not a number. */
+export interface ManifestEntry {
+  readonly path: string
+  readonly samples?: number
+  readonly offset?: number
+  readonly bytes?: number
+  readonly texts?: Iterable<readonly [name: string, value: string]>
+}
+
+/** Collects entries into columns. */
+export class ManifestBuilder {
+  readonly #root: string
+  readonly #folders = new TextColumnBuilder()
+  readonly #names = new TextColumnBuilder(true)
+  readonly #texts = new Map<string, TextColumnBuilder>()
+  readonly #samples = new Growable((length) => new Uint32Array(length))
+  readonly #offset = new Growable((length) => new Float64Array(length))
+  readonly #bytes = new Growable((length) => new Float64Array(length))
+
+  /** @param root Absolute. */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  get length(): number {
+    return this.#names.length
+  }
+
+  /** @throws DataError when there would be too many columns. */
+  push({ path, samples, offset, bytes, texts = [] }: ManifestEntry): void {
+    const row = this.length
+    const values = [...texts]
+    const added = values.filter(([name]) => !this.#texts.has(name)).length
+    if (added > 0 && this.#texts.size + added > mostColumns) {
+      throw new DataError(`it would have ${this.#texts.size + added} columns, more than ${mostColumns}.`)
+    }
+    const name = posix.basename(path)
+    this.#folders.push(path.slice(0, path.length - name.length))
+    this.#names.push(name)
+    this.#samples.push(samples ?? noNumber)
+    // These two are for shards; other manifests do without.
+    if (offset !== undefined || this.#offset.length > 0) pushLate(this.#offset, row, offset)
+    if (bytes !== undefined || this.#bytes.length > 0) pushLate(this.#bytes, row, bytes)
+    for (const [name, value] of values) {
+      let column = this.#texts.get(name)
+      if (!column) {
+        column = new TextColumnBuilder()
+        this.#texts.set(name, column)
+      }
+      while (column.length < row) column.push(undefined)
+      column.push(value)
+    }
+  }
+
+  finish(): ManifestColumns {
+    const rows = this.length
+    for (const column of this.#texts.values()) while (column.length < rows) column.push(undefined)
+    const samples = this.#samples.finish()
+    return {
+      root: this.#root,
+      folders: this.#folders.finish(),
+      names: this.#names.finish(),
+      ...(samples.every((value) => value === noNumber) ? {} : { samples }),
+      ...(this.#offset.length > 0 ? { offset: this.#offset.finish() } : {}),
+      ...(this.#bytes.length > 0 ? { bytes: this.#bytes.finish() } : {}),
+      texts: new Map([...this.#texts].map(([name, column]) => [name, column.finish()])),
+    }
+  }
+}
+
+const pushLate = (column: Growable<Float64Array>, row: number, value = Number.NaN): void => {
+  while (column.length < row) column.push(Number.NaN)
+  column.push(value)
 }

@@ -1,6 +1,6 @@
 import { readAudio } from '../audio/index'
 import { DataError } from '../errors'
-import type { Clip } from './manifest'
+import type { Clip } from './clip'
 
 /** A recording in memory. `samples` is the waveform's length. */
 export interface Recording extends Clip {
@@ -35,7 +35,7 @@ export interface LoadRecordingsOptions {
  * @throws DataError when none can be used.
  */
 export const loadRecordings = async (
-  clips: readonly Clip[],
+  list: Iterable<Clip>,
   options: LoadRecordingsOptions = {},
 ): Promise<{ recordings: Recording[]; skipped: SkippedClip[] }> => {
   const {
@@ -45,6 +45,7 @@ export const loadRecordings = async (
     onProgress,
     concurrency = 8,
   } = options
+  const clips = [...list]
   const results: (Recording | SkippedClip)[] = new Array(clips.length)
   const load = async (clip: Clip): Promise<Recording | SkippedClip> => {
     try {

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parentPort, Worker, type WorkerOptions, workerData } from 'node:worker_threads'
+import { DataError } from '../errors'
+import type { BatchSource, HostBatch } from './batch-source'
+import { fromFailure, type ThreadFailure, toFailure } from './thread-failure'
+
+interface BatchRequest {
+  readonly id: number
+  readonly epoch: number
+  readonly index: number
+}
+
+interface BatchReply {
+  readonly id: number
+  readonly batch?: HostBatch
+  readonly failure?: ThreadFailure
+}
+
+export interface BatchThreadOptions {
+  /** Batches to be made ahead. Default 2. */
+  readonly readAhead?: number
+  /** Options of Node for the thread. Default: none of this process's. */
+  readonly execArgv?: readonly string[]
+}
+
+/**
+ * Makes a source's batches in a thread of its own, so that the thread that feeds the engine does nothing but that: for sources that augment or
+ * join recordings in memory. Arrays come over without being copied.
+ *
+ * @param source The same source here: its name, counts and `cut` are used, and its batches where the program is not there.
+ * @param program The thread's program, a module that calls {@link serveBatches} to make the source from `data`.
+ * @param data Plain values, copied to the thread.
+ *
+ * @example
+ * const data = batchesInThread(source, new URL('./batches.js', import.meta.url), { recordings, seed: 1 })
+ */
+export const batchesInThread = <B extends HostBatch>(
+  source: BatchSource<B>,
+  program: URL,
+  data: unknown,
+  options: BatchThreadOptions = {},
+): BatchSource<B> => {
+  if (program.protocol !== 'file:' || !existsSync(fileURLToPath(program))) return source
+  const { readAhead = 2, execArgv = [] } = options
+  const thread = new BatchThread<B>(source.name, program, { workerData: data, execArgv: [...execArgv] })
+  const { audioSeconds, cut } = source
+  return {
+    name: source.name,
+    readAhead,
+    batchesPerEpoch: (epoch) => source.batchesPerEpoch(epoch),
+    batch: (epoch, index, signal) => thread.batch(epoch, index, signal),
+    ...(audioSeconds ? { audioSeconds: (batch: B) => audioSeconds.call(source, batch) } : {}),
+    ...(cut ? { cut: (batch: B, parts: number) => cut.call(source, batch, parts) } : {}),
+    close: async () => {
+      await thread.close()
+      await source.close?.()
+    },
+  }
+}
+
+interface Waiting<B> {
+  readonly resolve: (batch: B) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The thread as seen from outside: it starts at once, to be ready for the first batch, and again after it was closed. */
+class BatchThread<B extends HostBatch> {
+  #worker: Worker | undefined
+  readonly #waiting = new Map<number, Waiting<B>>()
+  #nextId = 0
+  readonly #name: string
+  readonly #program: URL
+  readonly #options: WorkerOptions
+
+  constructor(name: string, program: URL, options: WorkerOptions) {
+    this.#name = name
+    this.#program = program
+    this.#options = options
+    this.#start().unref()
+  }
+
+  batch(epoch: number, index: number, signal?: AbortSignal): Promise<B> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    return new Promise<B>((resolve, reject) => {
+      const worker = this.#start()
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve, reject })
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      worker.ref()
+      worker.postMessage({ id, epoch, index } satisfies BatchRequest)
+    })
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker
+    this.#giveUp('was closed')
+    await worker?.terminate()
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker
+    const worker = new Worker(this.#program, this.#options)
+    this.#worker = worker
+    worker.on('message', ({ id, batch, failure }: BatchReply) => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      if (this.#waiting.size === 0) worker.unref()
+      if (batch) waiting?.resolve(batch as B)
+      else waiting?.reject(fromFailure(failure!))
+    })
+    const onEnd = (cause: unknown) => {
+      if (this.#worker === worker) this.#giveUp('broke down', cause)
+    }
+    worker.on('error', onEnd)
+    worker.on('exit', (code) => onEnd(new Error(`it ended with code ${code}`)))
+    return worker
+  }
+
+  #giveUp(what: string, cause?: unknown): void {
+    const reason = cause === undefined ? '' : `: ${cause instanceof Error ? cause.message : String(cause)}`
+    const error = new DataError(`the thread that makes the batches of "${this.#name}" ${what}${reason}.`, { cause })
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+    this.#worker = undefined
+  }
+}
+
+/**
+ * The program of a thread that {@link batchesInThread} starts: makes the source and then the batches that are asked for, one at a time.
+ *
+ * @param make Makes the source from the data that the thread was given.
+ * @throws DataError outside of such a thread.
+ */
+export const serveBatches = <Data>(make: (data: Data) => BatchSource | Promise<BatchSource>): void => {
+  const port = parentPort
+  if (!port) throw new DataError('serveBatches is for programs of threads that batchesInThread starts.')
+  const source = Promise.resolve(workerData as Data).then(make)
+  // Whoever asks for a batch is told.
+  source.catch(() => {})
+  const answer = async ({ id, epoch, index }: BatchRequest): Promise<void> => {
+    try {
+      const { batch, buffers } = separate(await (await source).batch(epoch, index))
+      port.postMessage({ id, batch } satisfies BatchReply, buffers)
+    } catch (error) {
+      port.postMessage({ id, failure: toFailure(error) } satisfies BatchReply)
+    }
+  }
+  let last: Promise<void> = Promise.resolve()
+  port.on('message', (request: BatchRequest) => {
+    last = last.then(() => answer(request))
+  })
+}
+
+/** The batch with memory of its own for each array, to be handed over: what is a view of more is copied. */
+const separate = (batch: HostBatch): { batch: HostBatch; buffers: ArrayBuffer[] } => {
+  const seen = new Set<ArrayBufferLike>()
+  const own = Object.entries(batch).map(([name, array]) => {
+    const { buffer, byteLength } = array.data
+    const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && !seen.has(buffer)
+    const data = isOwn ? array.data : array.data.slice()
+    seen.add(data.buffer)
+    return [name, { ...array, data }] as const
+  })
+  return { batch: Object.fromEntries(own), buffers: [...seen] as ArrayBuffer[] }
+}
