@@ -7,3 +7,15 @@ export { encodePng, type IndexedImage } from './png'
 export { type RecordingCardOptions, recordingCard } from './recording-card'
 export { heatPalette, type Spectrogram, type SpectrogramOptions, spectrogram, spectrogramImage } from './spectrogram'
 export { type TableCell, type TableOptions, table } from './table'
+export {
+  type AudioClip,
+  audioValue,
+  EventFile,
+  type EventFileOptions,
+  histogramValue,
+  hyperParametersValue,
+  type SummaryValue,
+  scalarValue,
+  textValue,
+} from './tensorboard/index'
+export { type TrainingReportOptions, trainingReport } from './training-report'

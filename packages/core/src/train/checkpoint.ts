@@ -14,12 +14,12 @@ import {
 import type { BatchPosition } from '../data/index'
 import { CheckpointError } from '../errors'
 import type { MetricWindowState } from './metric-window'
+import type { RetentionState } from './retention'
 import type { CheckpointableModel } from './trainer-options'
 
-export const CHECKPOINT_FORMAT = 1
+export const CHECKPOINT_FORMAT = 2
 
 const MODEL_FILE = 'model.safetensors'
-const OPTIMIZER_FILE = 'optimizer.safetensors'
 const STATE_FILE = 'trainer.json'
 const CONFIG_FILE = 'config.json'
 
@@ -30,13 +30,14 @@ export interface TrainerState {
   readonly step: number
   /** Epoch of the last batch, for the log. */
   readonly epoch: number
-  /** The batch that the next update begins with. */
+  /** The batch of the next update. */
   readonly nextBatch: BatchPosition
   /** With `step`, the whole state of the run's randomness: keys are a function of both. */
   readonly seed: number
   readonly objective: string
   readonly data: string
-  readonly optimizer: Readonly<Record<string, unknown>>
+  /** The options of the session that wrote it, for people. */
+  readonly options: Readonly<Record<string, unknown>>
   readonly evaluatedStep: number
   /** Records in the log at this step. */
   readonly logRecords: number
@@ -44,20 +45,25 @@ export interface TrainerState {
   readonly seconds: number
   readonly window: MetricWindowState
   readonly monitors: Readonly<Record<string, unknown>>
+  readonly retention: RetentionState
+  /** Updates refused so far, and how many of their batches were saved. */
+  readonly skipped: number
+  readonly savedBatches: number
 }
+
+/** Tensors of a run beside its model's, by file: the optimiser's state, the averaged weights, the objective's own variables. */
+export type StateFiles = Readonly<Record<string, ReadonlyMap<string, tf.Variable>>>
 
 export interface CheckpointContents {
   readonly state: TrainerState
   readonly modelState: ReadonlyMap<string, tf.Tensor>
-  readonly optimizerState: ReadonlyMap<string, tf.Tensor>
+  readonly stateFiles: StateFiles
   readonly modelConfig: Readonly<Record<string, unknown>> | undefined
-  /** Older checkpoints beyond this many are removed once the new one is complete. */
-  readonly keepLast: number
 }
 
 export interface RestoreTarget {
   readonly model: CheckpointableModel
-  readonly optimizerState: ReadonlyMap<string, tf.Variable>
+  readonly stateFiles: StateFiles
   readonly expected: {
     readonly seed: number
     readonly objective: string
@@ -82,7 +88,8 @@ export const findCheckpoints = async (runDirectory: string): Promise<number[]> =
 export const cleanCheckpoints = async (runDirectory: string): Promise<void> => {
   for (const name of existsSync(runDirectory) ? await readdir(runDirectory) : []) {
     const path = join(runDirectory, name)
-    const halfDone = /^\.(checkpoint-\d+|metrics\.jsonl|run\.json)\./.test(name)
+    const halfDone =
+      /^\.(checkpoint-\d+|best|(metrics|run|config|environment|best|report)\.(jsonl?|html)|run\.lock)\./.test(name)
     const incomplete = /^checkpoint-\d+$/.test(name) && !(await isCompleteDirectory(path))
     if (halfDone || incomplete) await rm(path, { recursive: true, force: true })
   }
@@ -104,20 +111,31 @@ const toHost = async (tensors: ReadonlyMap<string, tf.Tensor>): Promise<[string,
   return entries
 }
 
-/**
- * Writes `checkpoint-<step>` so that it is there either whole or not at all, and then removes those beyond `keepLast`.
- */
+/** Writes a model's tensors, and its configuration if there is one, as a model directory holds them. */
+export const writeModel = async (
+  directory: string,
+  modelState: ReadonlyMap<string, tf.Tensor>,
+  modelConfig?: Readonly<Record<string, unknown>>,
+): Promise<void> => {
+  await writeSafetensors(join(directory, MODEL_FILE), await toHost(modelState), { format: 'pt' })
+  if (modelConfig) await writeFile(join(directory, CONFIG_FILE), `${JSON.stringify(modelConfig, null, 2)}\n`)
+}
+
+/** Writes `checkpoint-<step>` so that it is there either whole or not at all. */
 export const saveCheckpoint = async (runDirectory: string, contents: CheckpointContents): Promise<void> => {
-  const { state, modelState, optimizerState, modelConfig, keepLast } = contents
-  const model = await toHost(modelState)
-  const optimizer = await toHost(optimizerState)
+  const { state, modelState, stateFiles, modelConfig } = contents
   await writeDirectoryAtomic(join(runDirectory, checkpointName(state.step)), async (directory) => {
-    await writeSafetensors(join(directory, MODEL_FILE), model, { format: 'pt' })
-    await writeSafetensors(join(directory, OPTIMIZER_FILE), optimizer)
+    await writeModel(directory, modelState, modelConfig)
+    for (const [file, tensors] of Object.entries(stateFiles)) {
+      await writeSafetensors(join(directory, file), await toHost(tensors))
+    }
     await writeFile(join(directory, STATE_FILE), `${JSON.stringify(state, null, 2)}\n`)
-    if (modelConfig) await writeFile(join(directory, CONFIG_FILE), `${JSON.stringify(modelConfig, null, 2)}\n`)
   })
-  for (const step of (await findCheckpoints(runDirectory)).slice(0, -keepLast)) {
+}
+
+/** Removes checkpoints that are no longer wanted. */
+export const removeCheckpoints = async (runDirectory: string, steps: readonly number[]): Promise<void> => {
+  for (const step of steps) {
     // Renamed first, so that one half removed is never taken for a checkpoint.
     const doomed = join(runDirectory, `.${checkpointName(step)}.removed`)
     await rename(join(runDirectory, checkpointName(step)), doomed)
@@ -180,7 +198,7 @@ const checkExpectations = async (
 }
 
 /** Names and shapes that the checkpoint and the trainer do not share. */
-const checkOptimizer = (
+const checkTensors = (
   file: string,
   saved: ReadonlyMap<string, HostTensor>,
   state: ReadonlyMap<string, tf.Variable>,
@@ -195,30 +213,37 @@ const checkOptimizer = (
   }
   for (const name of saved.keys()) if (!state.has(name)) found.push(`unexpected: ${name}`)
   if (found.length > 0) {
-    throw new CheckpointError(`the optimiser's state does not fit the model.\n  ${found.join('\n  ')}\n`, {
+    throw new CheckpointError(`the state of training does not fit the model and options.\n  ${found.join('\n  ')}\n`, {
       file,
-      cure: 'Resume with the same model, trainable parameters and parameter groups, or take another run directory.',
+      cure: 'Resume with the same model, trainable parameters, parameter groups, optimiser and weight average, or take another run directory.',
     })
   }
 }
 
 /**
- * Puts a checkpoint's parameters and optimiser state into a model and an optimiser, and returns the rest.
+ * Puts a checkpoint's parameters, and all else that training has changed, into their variables, and returns the rest.
  *
  * @throws CheckpointError, before anything is changed, when it is of another run or does not fit.
  */
 export const loadCheckpoint = async (directory: string, target: RestoreTarget): Promise<TrainerState> => {
   const state = await readState(directory)
   await checkExpectations(directory, state, target.expected)
-  const optimizerFile = join(directory, OPTIMIZER_FILE)
-  const optimizer = await readSafetensors(optimizerFile)
+  const files: [ReadonlyMap<string, HostTensor>, ReadonlyMap<string, tf.Variable>][] = []
+  for (const [file, variables] of Object.entries(target.stateFiles)) {
+    const path = join(directory, file)
+    const saved = existsSync(path) ? (await readSafetensors(path)).tensors : new Map<string, HostTensor>()
+    checkTensors(path, saved, variables)
+    files.push([saved, variables])
+  }
   const modelFile = join(directory, MODEL_FILE)
   const model = await readSafetensors(modelFile)
-  checkOptimizer(optimizerFile, optimizer.tensors, target.optimizerState)
   target.model.loadStateDict(model.tensors, { file: modelFile })
-  for (const [name, variable] of target.optimizerState) {
-    const { shape } = optimizer.tensors.get(name)!
-    tf.tidy(() => variable.assign(tf.tensor(toFloat32(optimizer.tensors.get(name)!), [...shape], 'float32')))
+  for (const [saved, variables] of files) {
+    for (const [name, variable] of variables) {
+      const tensor = saved.get(name)!
+      const values = variable.dtype === 'int32' ? Int32Array.from(tensor.data as Int32Array) : toFloat32(tensor)
+      tf.tidy(() => variable.assign(tf.tensor(values, [...tensor.shape], variable.dtype)))
+    }
   }
   return state
 }

@@ -61,6 +61,25 @@ describe.skipIf(!findPlugin({ device: 'cpu' }))('a Trainer on several devices', 
     expectClose(resumed.values, whole.values, { relative: 1e-6, name: 'parameters' })
   })
 
+  it('is the run of one device whatever devices and micro-batches share a batch, also when they change on resuming', async () => {
+    const whole = await train({})
+    for (const [devices, accumulate] of [
+      [4, 1],
+      [2, 2],
+      [1, 4],
+      [4, 4],
+    ] as const) {
+      const shared = await train({ devices, accumulate })
+      expectClose(shared.losses, whole.losses, { relative: 1e-6, name: `losses on ${devices} x ${accumulate}` })
+      expectClose(shared.values, whole.values, { relative: 1e-6, name: `parameters on ${devices} x ${accumulate}` })
+    }
+    const runDirectory = join(directory, 'changing')
+    await train({ devices: 2, accumulate: 4, maxSteps: 5, runDirectory })
+    await train({ devices: 1, accumulate: 8, maxSteps: 9, runDirectory })
+    const resumed = await train({ devices: 4, accumulate: 1, runDirectory })
+    expectClose(resumed.values, whole.values, { relative: 1e-6, name: 'parameters' })
+  })
+
   it('refuses a batch that does not divide, naming it', async () => {
     const data = toyData({ rows: 15 })
     await expect(train({ devices: 2, data })).rejects.toThrow(/inputs.*15 rows cannot be shared equally by 2 devices/)

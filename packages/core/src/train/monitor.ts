@@ -14,13 +14,21 @@ export interface TrainingWarning {
   readonly severity?: 'warning' | 'fatal'
 }
 
+/** What is known about a step beside its metrics. */
+export interface StepDetails {
+  /** Parameters whose gradient was not finite. */
+  readonly nonFiniteGradients?: readonly string[]
+  /** Folder in which the batch of a step that was not finite is saved. */
+  readonly batchDirectory?: string
+}
+
 /**
  * Watches a run from its metrics, which arrive for each step, in order and once. A monitor that must go on exactly where it was
  * after a resume gives its memory as JSON by `state` and takes it back by `restore`.
  */
 export interface Monitor {
   readonly name: string
-  observe(step: number, metrics: StepMetrics): TrainingWarning[]
+  observe(step: number, metrics: StepMetrics, details?: StepDetails): TrainingWarning[]
   /** What to put into a checkpoint: any JSON value. */
   state?(): unknown
   /** Takes back what `state` gave. */
@@ -33,6 +41,20 @@ const tryThis =
 export interface NonFiniteMonitorOptions {
   /** How many steps in a row may be skipped before training stops. Default 10. */
   readonly patience?: number
+}
+
+/** The loss and gradient norm, and which metrics and gradients are not finite. */
+const describeStep = (metrics: StepMetrics, { nonFiniteGradients = [] }: StepDetails): string => {
+  const others = Object.keys(metrics).filter(
+    (name) => !Number.isFinite(metrics[name]) && !/^(loss|gradNorm)$/.test(name),
+  )
+  const list = (names: readonly string[]) =>
+    names.length > 4 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ')
+  return [
+    `loss ${metrics.loss}, gradient norm ${metrics.gradNorm}`,
+    ...(others.length > 0 ? [`metrics not finite: ${list(others)}`] : []),
+    ...(nonFiniteGradients.length > 0 ? [`gradients not finite: ${list(nonFiniteGradients)}`] : []),
+  ].join('; ')
 }
 
 /**
@@ -48,16 +70,17 @@ export class NonFiniteMonitor implements Monitor {
     this.#patience = options.patience ?? 10
   }
 
-  observe(step: number, metrics: StepMetrics): TrainingWarning[] {
+  observe(step: number, metrics: StepMetrics, details: StepDetails = {}): TrainingWarning[] {
     const finite = Number.isFinite(metrics.loss ?? 0) && Number.isFinite(metrics.gradNorm ?? 0)
     if (finite && !metrics.skipped) {
       this.#consecutive = 0
       return []
     }
     this.#consecutive++
-    const seen = `loss ${metrics.loss}, gradient norm ${metrics.gradNorm}`
+    const seen = describeStep(metrics, details)
+    const saved = details.batchDirectory === undefined ? '' : ` Its batch is saved in ${details.batchDirectory}.`
     if (this.#consecutive >= this.#patience) {
-      const message = `${this.#consecutive} steps in a row were not finite (the last: ${seen}).`
+      const message = `${this.#consecutive} steps in a row were not finite (the last: ${seen}).${saved}`
       return [{ monitor: this.name, step, message, cure: tryThis, severity: 'fatal' }]
     }
     if (this.#consecutive > 1) return []
@@ -65,7 +88,7 @@ export class NonFiniteMonitor implements Monitor {
       {
         monitor: this.name,
         step,
-        message: `the step was not finite (${seen}) and its update was skipped.`,
+        message: `the step was not finite (${seen}) and its update was skipped.${saved}`,
         cure: tryThis,
       },
     ]

@@ -43,4 +43,9 @@ export interface Objective<B extends Batch = Batch> {
   /** Reductions of metrics other than by mean. `sampleSize` is always summed. */
   readonly reductions?: Readonly<Record<string, MetricReduction>>
   loss(batch: B, context: ObjectiveContext): ObjectiveResult
+  /**
+   * Called within the update's program right after the optimiser, once an update, for what follows the parameters, such as the moving
+   * average of an EMA teacher. It may assign the model's buffers only; where the update is refused they stay as they were.
+   */
+  afterUpdate?(context: { readonly step: tf.Scalar }): void
 }

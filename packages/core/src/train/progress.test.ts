@@ -14,10 +14,12 @@ const progress = (step: number, more: Partial<TrainingProgress> = {}): TrainingP
 
 describe('progress', () => {
   it('says step, loss, learning rate, speed and time left on one line', () => {
-    expect(formatProgress(progress(10))).toBe('step 10/100 | loss 1.235 | lr 5.00e-4 | 2 steps/s | ETA 0:45')
+    expect(formatProgress(progress(10))).toBe(
+      'step 10/100 | loss 1.235 | lr 5.00e-4 | 2 steps/s | ETA 0:45 | data wait 1.0 %',
+    )
     const withAudio = progress(10, { audioSecondsPerSecond: 12.3456, dataWaitShare: 0.5, etaSeconds: 3675 })
     expect(formatProgress(withAudio)).toBe(
-      'step 10/100 | loss 1.235 | lr 5.00e-4 | 12.35 s audio/s | ETA 1:01:15 | 50 % waiting for data',
+      'step 10/100 | loss 1.235 | lr 5.00e-4 | 12.35 s audio/s | ETA 1:01:15 | data wait 50.0 %',
     )
     expect(formatDuration(Number.POSITIVE_INFINITY)).toBe('-:--')
   })

@@ -14,7 +14,7 @@ export interface TrainingProgress {
   readonly audioSecondsPerSecond?: number
   /** Seconds until `maxSteps` at this speed. */
   readonly etaSeconds: number
-  /** Share of the time, 0 to 1, in which training waited for data. */
+  /** Share of the time since the last log record, 0 to 1, in which the engine waited for data. */
   readonly dataWaitShare: number
 }
 
@@ -74,7 +74,7 @@ export const formatProgress = (progress: TrainingProgress): string => {
     speed,
     `ETA ${formatDuration(etaSeconds)}`,
   ]
-  if (dataWaitShare >= 0.1) parts.push(`${Math.round(dataWaitShare * 100)} % waiting for data`)
+  parts.push(`data wait ${(dataWaitShare * 100).toFixed(1)} %`)
   return parts.join(' | ')
 }
 

@@ -25,6 +25,8 @@ export interface WarningRecord extends TrainingWarning {
 /** Names of a run directory's own files. */
 export const METRICS_FILE = 'metrics.jsonl'
 export const RUN_FILE = 'run.json'
+export const CONFIG_FILE = 'config.json'
+export const ENVIRONMENT_FILE = 'environment.json'
 
 const parse = (line: string): RunRecord => {
   const record = JSON.parse(line) as RunRecord
@@ -60,13 +62,14 @@ export const readRunLog = (directory: string): RunRecord[] => {
 }
 
 /**
- * A run's log on disk: `metrics.jsonl`, one record a line, and `run.json`, what was run. Without a directory it only
- * keeps the records in memory.
+ * A run's log on disk: `metrics.jsonl`, one record a line; `config.json`, what was run; `environment.json`, on what; and `run.json`,
+ * how far it is. Without a directory it only keeps the records in memory.
  */
 export class RunLog {
   readonly #directory: string | undefined
   readonly #records: RunRecord[] = []
   #info: Record<string, unknown> = {}
+  #settings: { config: Record<string, unknown>; environment: Record<string, unknown> } = { config: {}, environment: {} }
 
   constructor(directory: string | undefined) {
     this.#directory = directory
@@ -97,6 +100,23 @@ export class RunLog {
   /** What `run.json` says so far. */
   get info(): Readonly<Record<string, unknown>> {
     return this.#info
+  }
+
+  /** Settings and machine of the current session. */
+  get settings(): { readonly config: Record<string, unknown>; readonly environment: Record<string, unknown> } {
+    return this.#settings
+  }
+
+  /** Writes `config.json` and `environment.json`. */
+  async configure(config: Record<string, unknown>, environment: Record<string, unknown>): Promise<void> {
+    this.#settings = { config, environment }
+    if (this.#directory === undefined) return
+    for (const [file, content] of [
+      [CONFIG_FILE, config],
+      [ENVIRONMENT_FILE, environment],
+    ] as const) {
+      await writeFileAtomic(join(this.#directory, file), `${JSON.stringify(content, null, 2)}\n`)
+    }
   }
 
   append(record: RunRecord): void {

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors'
 import {
   constantSchedule,
   cosineSchedule,
+  inverseSquareRootSchedule,
   linearDecaySchedule,
   polynomialDecaySchedule,
   triStageSchedule,
@@ -30,6 +31,11 @@ describe('schedules', () => {
   it('cosine: half a period', () => {
     const schedule = cosineSchedule({ warmupSteps: 1, totalSteps: 5, end: 0.5 })
     expect(at(schedule, [1, 2, 3, 4, 6])).toEqual([1, 1, 0.926776695, 0.75, 0.5])
+  })
+
+  it('inverse square root: warms up, then falls with the root of the update', () => {
+    expect(at(inverseSquareRootSchedule({ warmupSteps: 4 }), [1, 4, 16, 64])).toEqual([0.25, 1, 0.5, 0.25])
+    expect(() => inverseSquareRootSchedule({ warmupSteps: 0 })).toThrow(ConfigError)
   })
 
   it('tri-stage: the three stages and the values where they meet', () => {

@@ -60,6 +60,18 @@ export const polynomialDecaySchedule = (options: PolynomialDecayOptions): Schedu
 export const linearDecaySchedule = (options: Omit<PolynomialDecayOptions, 'power'>): Schedule =>
   polynomialDecaySchedule({ ...options, power: 1 })
 
+/**
+ * Linear warm-up, then a decay with the inverse square root of the update's number (Vaswani et al. 2017, section 5.3; SpeechT5 fine-tunes
+ * text-to-speech with it): 1 at update `warmupSteps`.
+ */
+export const inverseSquareRootSchedule = ({ warmupSteps }: { readonly warmupSteps: number }): Schedule => {
+  requireSteps('warmupSteps', warmupSteps, 1)
+  return describe(
+    (step) => Math.min(step / warmupSteps, Math.sqrt(warmupSteps / step)),
+    `inverseSquareRoot(warmupSteps=${warmupSteps})`,
+  )
+}
+
 export interface CosineOptions {
   readonly warmupSteps?: number
   readonly totalSteps: number

@@ -36,7 +36,7 @@ describe.each(enginesUnderTest())('TrainStep on %s', (engine) => {
       activeGroups = groups.length > 0 ? [0, 1] : [0],
     ) => {
       const learningRates = [0.01, ...groups.map(() => 0.01)]
-      const vector = step.run(batches, { step: number, learningRates, activeGroups, keys: batches.map(() => key) })
+      const vector = step.run(batches, { step: number, learningRates, activeGroups, key })
       const values = await vector.data()
       vector.dispose()
       return Object.fromEntries(step.metricNames.map((name, index) => [name, values[index]!]))
@@ -176,7 +176,7 @@ describe.each(enginesUnderTest())('TrainStep on %s', (engine) => {
       optimizer: { learningRate: 1 },
       accumulate: 1,
     })
-    const controls = { step: 1, learningRates: [1], activeGroups: [0], keys: [key] }
+    const controls = { step: 1, learningRates: [1], activeGroups: [0], key }
     expect(() => step.run([{}], controls)).toThrow(TrainingError)
     expect(() => step.run([{}], { ...controls, activeGroups: [] })).toThrow(/frozen/)
     expect(() => assignGroups(model, [{ match: () => false, scale: () => 1 }])).toThrow(ConfigError)

@@ -1,62 +1,44 @@
-import type { Precision, ProgramProfile } from '@babble/tfjs-backend-xla'
+import type { ProgramProfile } from '@babble/tfjs-backend-xla'
 import * as tf from '@tensorflow/tfjs-core'
 import { type CompiledFunction, compile } from '../engine/index'
 import { ConfigError, TrainingError } from '../errors'
 import { Rng } from '../random/index'
-import { AdamW, type AdamWOptions, type OptimizedParameter } from './adamw'
-import { clipFactor, globalNorm } from './clip'
-import type { Batch, MetricReduction, Objective } from './objective'
+import { BufferGuard } from './buffers'
+import { clipFactor, normOf, squaredNorms } from './clip'
+import { makeOptimizer } from './make-optimizer'
+import type { Batch } from './objective'
+import type { Optimizer } from './optimizer'
+import { entry, OWN_METRICS, StepMetricNames } from './step-metrics'
+import type { StepControls, StepReading, TrainStepOptions } from './step-options'
 
-export interface TrainStepOptions<B extends Batch> {
-  readonly parameters: readonly OptimizedParameter[]
-  readonly objective: Objective<B>
-  readonly optimizer: AdamWOptions
-  /** Largest global gradient norm; undefined: no clipping. */
-  readonly clipNorm?: number
-  /** Micro-batches to a step. */
-  readonly accumulate: number
-  /** Devices that share each micro-batch. Default 1. */
-  readonly devices?: number
-  /** What products compute in, see `compile`. Default `float32`. */
-  readonly precision?: Precision
+interface Differentiated {
+  readonly raw: tf.Tensor1D
+  readonly gradients: ReadonlyMap<string, tf.Tensor>
+  readonly guard: BufferGuard
 }
 
-/** The numbers that change from step to step. */
-export interface StepControls {
-  /** Number of the step; 1 for the first. */
-  readonly step: number
-  /** Learning rate of each parameter group. */
-  readonly learningRates: readonly number[]
-  /** Groups that train in this step; the others are frozen: no gradient, no decay, no change of moments. */
-  readonly activeGroups: readonly number[]
-  /** One key for each micro-batch: int32 [2], see `rngKeyValues`. */
-  readonly keys: readonly Int32Array[]
-}
-
-/** The step's own entries of the metric vector; the objective's follow in `TrainStep.metricNames`. */
-const OWN_METRICS = ['loss', 'gradNorm', 'skipped'] as const
-
-/** Scalar `index` of a vector on the engine. */
-const entry = (vector: tf.Tensor, index: number): tf.Scalar =>
-  tf.reshape(tf.slice(vector, [index], [1]), []) as tf.Scalar
+type StepProgram = CompiledFunction<[string, Batch, tf.Tensor1D, tf.Tensor1D], tf.Tensor1D>
 
 /**
- * One training step as one compiled program: forward, backward, clipping, AdamW. With `accumulate` above 1 it is two: one adds a
- * micro-batch's gradients to accumulators, the other updates from their total.
+ * One training step as one compiled program: forward, backward, clipping, the optimiser and the weights' average. With `accumulate`
+ * above 1 it is two: one adds a micro-batch's gradients to accumulators, the other updates from their total.
  *
  * All that varies comes in as tensors, so a program is traced once per batch shape and set of unfrozen groups. The update is
  * refused on the engine itself when loss or gradient norm is not finite.
  */
 export class TrainStep<B extends Batch = Batch> {
-  readonly optimizer: AdamW
+  readonly optimizer: Optimizer
   readonly #options: TrainStepOptions<B>
+  readonly #buffers: readonly tf.Variable[]
   readonly #accumulators: Map<string, tf.Variable>
   /** Parameters that a gradient has been seen for; the others are unconnected to the loss and stay as they are. */
   readonly #connected = new Set<string>()
-  readonly #fused: CompiledFunction<[string, Batch, tf.Tensor1D, tf.Tensor1D], tf.Tensor1D>
-  readonly #gather: CompiledFunction<[string, Batch, tf.Tensor1D, tf.Tensor1D], tf.Tensor1D>
-  readonly #update: CompiledFunction<[string, number, tf.Tensor1D[], tf.Tensor1D], tf.Tensor1D>
-  #objectiveMetrics: string[] | undefined
+  /** Parameters with a gradient, by the groups that were active, in the order of the vector's norms. */
+  readonly #differentiated = new Map<string, readonly string[]>()
+  readonly #names: StepMetricNames<B>
+  readonly #fused: StepProgram
+  readonly #gather: StepProgram
+  readonly #update: CompiledFunction<[string, number, tf.Tensor1D[], tf.Tensor1D, tf.Tensor[]], tf.Tensor1D>
 
   constructor(options: TrainStepOptions<B>) {
     const { parameters, optimizer, accumulate, objective, clipNorm, devices = 1, precision = 'float32' } = options
@@ -73,34 +55,33 @@ export class TrainStep<B extends Batch = Batch> {
       })
     }
     this.#options = options
-    this.optimizer = new AdamW(parameters, optimizer)
+    this.#buffers = [...(options.buffers ?? [])]
+    this.#names = new StepMetricNames(objective)
+    this.optimizer = makeOptimizer(parameters, optimizer)
     this.#accumulators = new Map(
       accumulate === 1
         ? []
         : parameters.map(({ name, variable }) => [name, tf.tidy(() => tf.variable(tf.zeros(variable.shape), false))]),
     )
-    this.#fused = compile((groups, batch, key, controls) => this.#runFused(groups, batch, key, controls), {
-      name: `${objective.name} step`,
-      devices,
-      precision,
-      sharded: [1],
+    const program = (what: string, run: (...args: Parameters<StepProgram>) => tf.Tensor1D): StepProgram =>
+      compile(run, { name: `${objective.name} ${what}`, devices, precision, sharded: [1] })
+    this.#fused = program('step', (active, batch, key, controls) => {
+      const { raw, gradients, guard } = this.#differentiate(active, batch, key, controls)
+      return this.#applyGradients(active, raw, gradients, controls, guard)
     })
-    this.#gather = compile((groups, batch, key, controls) => this.#runGather(groups, batch, key, controls), {
-      name: `${objective.name} gradients`,
-      devices,
-      precision,
-      sharded: [1],
-    })
+    this.#gather = program('gradients', (active, batch, key, controls) =>
+      this.#runGather(this.#differentiate(active, batch, key, controls)),
+    )
     // The count of connected parameters is a static argument: should it grow, the update is traced anew.
-    this.#update = compile((groups, _connected, raws, controls) => this.#runUpdate(groups, raws, controls), {
-      name: `${objective.name} update`,
-      devices,
-    })
+    this.#update = compile(
+      (groups, _connected, raws, controls, before) => this.#runUpdate(groups, raws, controls, before),
+      { name: `${objective.name} update`, devices },
+    )
   }
 
-  /** Names of the values that `run` returns, in order; known after the first run. */
+  /** Names of the first values that `run` returns, in order; known after the first run. */
   get metricNames(): readonly string[] {
-    return [...OWN_METRICS, ...(this.#objectiveMetrics ?? [])]
+    return [...OWN_METRICS, ...this.#names.names]
   }
 
   /** Programs traced so far. It stays where it is while batch shapes repeat; always 0 on engines that do not compile. */
@@ -108,29 +89,51 @@ export class TrainStep<B extends Batch = Batch> {
     return this.#fused.traceCount + this.#gather.traceCount + this.#update.traceCount
   }
 
-  /** Runs one step on `accumulate` micro-batches and returns its metrics as a vector, without waiting for the engine. */
+  /**
+   * Runs one step on `accumulate` micro-batches and returns its metrics, and the norm of each gradient, as a vector, without waiting
+   * for the engine; see `read`.
+   */
   run(batches: readonly Batch[], controls: StepControls): tf.Tensor1D {
+    const { accumulate } = this.#options
+    if (batches.length !== accumulate) {
+      throw new TrainingError(`the step was given ${batches.length} micro-batches, but it adds up ${accumulate}.`)
+    }
     const active = controls.activeGroups.join(',')
     const numbers = tf.tensor1d([controls.step, ...controls.learningRates], 'float32')
-    const keys = controls.keys.map((key) => tf.tensor1d(key, 'int32'))
+    const keys = batches.map((_, part) =>
+      tf.tensor1d(accumulate === 1 ? controls.key : [...controls.key, part], 'int32'),
+    )
     try {
-      if (this.#options.accumulate === 1) return this.#fused(active, batches[0]!, keys[0]!, numbers)
-      const raws = batches.map((batch, index) => this.#gather(active, batch, keys[index]!, numbers))
+      if (accumulate === 1) return this.#fused(active, batches[0]!, keys[0]!, numbers)
+      const before = this.#buffers.map((buffer) => tf.clone(buffer))
+      const raws: tf.Tensor1D[] = []
       try {
-        return this.#update(active, this.#connected.size, raws, numbers)
+        for (const [index, batch] of batches.entries()) raws.push(this.#gather(active, batch, keys[index]!, numbers))
+        return this.#update(active, this.#connected.size, raws, numbers, before)
       } finally {
-        tf.dispose(raws)
+        tf.dispose([raws, before])
       }
     } finally {
       tf.dispose([numbers, keys])
     }
   }
 
+  /** Names the values of a vector that `run` gave. */
+  read(values: ArrayLike<number>, activeGroups: readonly number[]): StepReading {
+    const names = this.metricNames
+    const parameters = this.#differentiated.get(activeGroups.join(',')) ?? []
+    return {
+      metrics: Object.fromEntries(names.map((name, index) => [name, values[index]!])),
+      gradientNorms: new Map(parameters.map((name, index) => [name, values[names.length + index]!])),
+    }
+  }
+
   /** Times the parts of the program that computes one micro-batch's gradients (and, without accumulation, updates) one by one; `xla` only. */
   profile(batch: Batch, controls: StepControls): ProgramProfile {
-    const program = this.#options.accumulate === 1 ? this.#fused : this.#gather
+    const { accumulate } = this.#options
+    const program = accumulate === 1 ? this.#fused : this.#gather
     const numbers = tf.tensor1d([controls.step, ...controls.learningRates], 'float32')
-    const key = tf.tensor1d(controls.keys[0]!, 'int32')
+    const key = tf.tensor1d(accumulate === 1 ? controls.key : [...controls.key, 0], 'int32')
     try {
       return program.profile(controls.activeGroups.join(','), batch, key, numbers)
     } finally {
@@ -144,13 +147,7 @@ export class TrainStep<B extends Batch = Batch> {
     this.optimizer.dispose()
   }
 
-  #runFused(active: string, batch: Batch, key: tf.Tensor1D, controls: tf.Tensor1D): tf.Tensor1D {
-    const { raw, gradients } = this.#differentiate(active, batch, key, controls)
-    return this.#applyGradients(active, raw, gradients, controls)
-  }
-
-  #runGather(active: string, batch: Batch, key: tf.Tensor1D, controls: tf.Tensor1D): tf.Tensor1D {
-    const { raw, gradients } = this.#differentiate(active, batch, key, controls)
+  #runGather({ raw, gradients }: Differentiated): tf.Tensor1D {
     for (const [name, gradient] of gradients) {
       const accumulator = this.#accumulators.get(name)!
       accumulator.assign(tf.add(accumulator, gradient))
@@ -158,14 +155,14 @@ export class TrainStep<B extends Batch = Batch> {
     return raw
   }
 
-  #runUpdate(active: string, raws: tf.Tensor1D[], controls: tf.Tensor1D): tf.Tensor1D {
+  #runUpdate(active: string, raws: tf.Tensor1D[], controls: tf.Tensor1D, before: tf.Tensor[]): tf.Tensor1D {
     const groups = parseGroups(active)
     const used = this.#options.parameters.filter(
       ({ name, group }) => groups.includes(group) && this.#connected.has(name),
     )
     const gradients = new Map(used.map(({ name }) => [name, this.#accumulators.get(name) as tf.Tensor]))
     const total = raws.reduce((sum, raw) => tf.add(sum, raw) as tf.Tensor1D)
-    const metrics = this.#applyGradients(active, total, gradients, controls)
+    const metrics = this.#applyGradients(active, total, gradients, controls, new BufferGuard(this.#buffers, before))
     for (const { name } of used) {
       const accumulator = this.#accumulators.get(name)!
       accumulator.assign(tf.zerosLike(accumulator))
@@ -174,7 +171,7 @@ export class TrainStep<B extends Batch = Batch> {
   }
 
   /** Loss and metrics of one micro-batch as a vector of unreduced values, and the gradients of its loss. */
-  #differentiate(active: string, batch: Batch, key: tf.Tensor1D, controls: tf.Tensor1D) {
+  #differentiate(active: string, batch: Batch, key: tf.Tensor1D, controls: tf.Tensor1D): Differentiated {
     const { parameters, objective } = this.#options
     const groups = parseGroups(active)
     const wanted = parameters.filter(({ group }) => groups.includes(group))
@@ -185,11 +182,12 @@ export class TrainStep<B extends Batch = Batch> {
       })
     }
     const step = entry(controls, 0)
+    const guard = new BufferGuard(this.#buffers)
     let kept: tf.Tensor1D | undefined
     const { grads } = tf.variableGrads(
       () => {
         const { loss, metrics } = objective.loss(batch as B, { rng: new Rng(key), training: true, step })
-        const names = this.#checkMetrics(Object.keys(metrics))
+        const names = this.#names.check(Object.keys(metrics))
         const values = [loss, ...names.map((name) => metrics[name]!)]
         const scalars = values.map((value) => tf.reshape(tf.cast(value, 'float32'), []))
         kept = tf.keep(tf.stack(scalars) as tf.Tensor1D)
@@ -206,7 +204,7 @@ export class TrainStep<B extends Batch = Batch> {
       gradients.set(name, gradient)
       this.#connected.add(name)
     }
-    return { raw, gradients }
+    return { raw, gradients, guard }
   }
 
   /** Reduces the metrics, and updates the parameters unless something is not finite. */
@@ -215,21 +213,14 @@ export class TrainStep<B extends Batch = Batch> {
     total: tf.Tensor1D,
     gradients: ReadonlyMap<string, tf.Tensor>,
     controls: tf.Tensor1D,
+    guard: BufferGuard,
   ): tf.Tensor1D {
-    const { accumulate, clipNorm, objective } = this.#options
-    const names = this.#objectiveMetrics!
-    const sampleIndex = names.indexOf('sampleSize')
-    const sampleSize = sampleIndex < 0 ? tf.scalar(accumulate) : entry(total, sampleIndex + 1)
-    const divisor = tf.where(tf.greater(sampleSize, 0), sampleSize, tf.onesLike(sampleSize))
-    const reductions = names.map((name) => (name === 'sampleSize' ? 'sum' : (objective.reductions?.[name] ?? 'mean')))
-    const fixed = { mean: accumulate, sum: 1, perSample: 0 } satisfies Record<MetricReduction, number>
-    const divisors = tf.add(
-      tf.tensor1d([0, ...reductions.map((reduction) => fixed[reduction])]),
-      tf.mul(tf.tensor1d([1, ...reductions.map((reduction) => (reduction === 'perSample' ? 1 : 0))]), divisor),
-    )
-    const reduced = tf.div(total, divisors)
+    const { accumulate, clipNorm, objective, weightAverage } = this.#options
+    const sampleSize = this.#names.sampleSize(total, accumulate)
+    const reduced = this.#names.reduce(total, accumulate, sampleSize)
     const loss = entry(reduced, 0)
-    const gradNorm = tf.div(globalNorm([...gradients.values()]), divisor) as tf.Scalar
+    const squares = squaredNorms([...gradients.values()])
+    const gradNorm = tf.div(normOf(squares), sampleSize) as tf.Scalar
     const accept = tf.logicalAnd(tf.isFinite(loss), tf.isFinite(gradNorm)) as tf.Scalar
     const clip = clipNorm === undefined ? tf.scalar(1) : clipFactor(gradNorm, clipNorm)
     const groupCount = controls.shape[0] - 1
@@ -237,34 +228,17 @@ export class TrainStep<B extends Batch = Batch> {
       gradients,
       learningRates: Array.from({ length: groupCount }, (_, group) => entry(controls, group + 1)),
       activeGroups: parseGroups(active),
-      gradientFactor: tf.div(clip, divisor) as tf.Scalar,
+      gradientFactor: tf.div(clip, sampleSize) as tf.Scalar,
       accept,
     })
-    const skipped = tf.sub(1, tf.cast(accept, 'float32'))
-    const own = tf.stack([loss, gradNorm, skipped]) as tf.Tensor1D
-    return names.length === 0 ? own : tf.concat1d([own, tf.slice(reduced, [1], [names.length]) as tf.Tensor1D])
-  }
-
-  #checkMetrics(found: string[]): readonly string[] {
-    const names = [...found].sort()
-    this.#objectiveMetrics ??= names
-    if (names.join('\n') !== this.#objectiveMetrics.join('\n')) {
-      throw new TrainingError(
-        `objective "${this.#options.objective.name}" gave the metrics ${names.join(', ')}, where it gave ` +
-          `${this.#objectiveMetrics.join(', ')} before.`,
-        { cure: 'Give the same names for each batch.' },
-      )
-    }
-    const reserved = OWN_METRICS.find((name) => names.includes(name))
-    if (reserved) {
-      throw new TrainingError(
-        `the metric name "${reserved}" of objective "${this.#options.objective.name}" belongs to the trainer.`,
-        {
-          cure: 'Rename the metric.',
-        },
-      )
-    }
-    return names
+    objective.afterUpdate?.({ step: entry(controls, 0) })
+    guard.settle(accept)
+    weightAverage?.update(accept)
+    this.#differentiated.set(active, [...gradients.keys()])
+    const own = tf.stack([loss, gradNorm, tf.sub(1, tf.cast(accept, 'float32'))]) as tf.Tensor1D
+    const metrics = tf.slice1d(reduced, 1, this.#names.names.length)
+    const norms = tf.div(tf.sqrt(squares), sampleSize) as tf.Tensor1D
+    return tf.concat1d([own, metrics, norms].filter(({ size }) => size > 0))
   }
 }
 

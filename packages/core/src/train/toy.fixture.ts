@@ -87,13 +87,16 @@ export const toyData = (
 
 type ToyBatch = { inputs: tf.Tensor; targets: tf.Tensor }
 
-/** Squared error: the mean, or the sum with its sample size. With dropout it draws from the step's key. */
+/**
+ * Squared error: the mean, or the sum with its sample size. With dropout it draws from the step's key. With `draws` its metrics tell a
+ * random number of the step, and which batch it was by the sum of its inputs.
+ */
 export const toyObjective = (
   model: ToyModel,
-  options: { sum?: boolean; dropout?: number } = {},
+  options: { sum?: boolean; dropout?: number; draws?: boolean } = {},
 ): Objective<ToyBatch> => ({
   name: 'toy regression',
-  reductions: { absolute: options.sum ? 'perSample' : 'mean', rows: 'sum' },
+  reductions: { absolute: options.sum ? 'perSample' : 'mean', rows: 'sum', inputs: 'sum' },
   loss: ({ inputs, targets }, { rng, training }) => {
     const { sum = false, dropout = 0 } = options
     const mask =
@@ -108,7 +111,12 @@ export const toyObjective = (
     const rows = tf.scalar(inputs.shape[0]!)
     return {
       loss: reduce(tf.square(difference)),
-      metrics: { absolute: reduce(tf.abs(difference)), rows, ...(sum ? { sampleSize: rows } : {}) },
+      metrics: {
+        absolute: reduce(tf.abs(difference)),
+        rows,
+        ...(sum ? { sampleSize: rows } : {}),
+        ...(options.draws ? { draw: rng.uniform([]) as tf.Scalar, inputs: tf.sum(inputs) as tf.Scalar } : {}),
+      },
     }
   },
 })

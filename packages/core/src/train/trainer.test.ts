@@ -107,7 +107,9 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     ])
     expect(readRunLog(directory)).toEqual(history)
     const run = JSON.parse(readFileSync(join(directory, 'run.json'), 'utf8')) as Record<string, unknown>
-    expect(run).toMatchObject({ status: 'completed', step: 11, seed: 3, objective: 'toy regression', backend: engine })
+    expect(run).toMatchObject({ status: 'completed', step: 11, seed: 3, objective: 'toy regression' })
+    const environment = JSON.parse(readFileSync(join(directory, 'environment.json'), 'utf8')) as unknown
+    expect(environment).toMatchObject({ engine, node: process.versions.node })
   })
 
   it('evaluates by the objective on held-out batches, as over one batch with all of them', async () => {
@@ -134,7 +136,7 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     [
       'accumulating, with dropout and a frozen group',
       {
-        accumulate: 3,
+        accumulate: 4,
         dropout: 0.2,
         sum: true,
         parameterGroups: [
@@ -184,7 +186,7 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
       }
       const timeless = (records: typeof expected.history) =>
         records.map(({ kind, step, epoch, metrics }) => {
-          const { stepsPerSecond: _s, audioSecondsPerSecond: _a, dataWaitShare: _d, ...rest } = metrics
+          const { stepsPerSecond: _s, audioSecondsPerSecond: _a, dataWait: _d, ...rest } = metrics
           return { kind, step, epoch, rest }
         })
       expect(timeless(result.history)).toEqual(timeless(expected.history))
@@ -302,6 +304,26 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     }
     await setUp({ data, maxSteps: 9 }).trainer.run()
     expect(made).toEqual(['0:0', '0:1', '0:2', '0:3', '0:4', '0:5', '0:6', '1:0', '1:1'])
+  })
+
+  it('lets go of the data at the end, and goes on where it was when it is run again', async () => {
+    const whole = setUp()
+    await whole.trainer.run()
+    let controller = new AbortController()
+    let closed = 0
+    const data = { ...toyData(), close: () => void closed++ }
+    const signal = new Proxy(new AbortController().signal, { get: (_, name) => Reflect.get(controller.signal, name) })
+    const { model, trainer } = setUp({
+      data,
+      signal,
+      onProgress: Object.assign(({ step }: TrainingProgress) => step === 4 && controller.abort(), { note: () => {} }),
+    })
+    expect((await trainer.run()).status).toBe('interrupted')
+    expect(closed).toBe(1)
+    controller = new AbortController()
+    expect((await trainer.run()).status).toBe('completed')
+    expect(closed).toBe(2)
+    expect(model.values()).toEqual(whole.model.values())
   })
 
   it('holds no more tensors after many steps than after a few', async () => {
