@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^@babble\/([^/]+)\/(gradients)$/, replacement: source('./packages/$1/src/$2.ts') },
       { find: /^@babble\/([^/]+)\/testing$/, replacement: source('./packages/$1/src/testing/index.ts') },
+      { find: /^@babble\/([^/]+)\/plugin$/, replacement: source('./packages/$1/src/plugin/index.ts') },
       { find: /^@babble\/([^/]+)$/, replacement: source('./packages/$1/src/index.ts') },
     ],
   },

@@ -21,7 +21,9 @@ for (const folder of readdirSync(join(root, 'packages'))) {
     if (manifest.scripts?.[hook]) throw new Error(`${manifest.name} has a script that runs at install: ${hook}`)
   }
   const [packed] = JSON.parse(npm(['pack', '--json', '--pack-destination', work], directory))
-  for (const required of ['LICENSE', 'dist/index.js', 'dist/index.cjs', 'dist/index.d.ts', 'dist/index.d.cts']) {
+  const library = ['dist/index.js', 'dist/index.cjs', 'dist/index.d.ts', 'dist/index.d.cts']
+  const own = manifest.main ? library : Object.values(manifest.bin).map((path) => path.replace('./', ''))
+  for (const required of ['LICENSE', ...own]) {
     if (!packed.files.some((file) => file.path === required)) {
       throw new Error(`${manifest.name}: the tarball lacks ${required}. Run "npm run build" first.`)
     }
@@ -45,7 +47,13 @@ const closure = (name, seen = new Set()) => {
 const tfjs = `@tensorflow/tfjs-core@${readJson(join(root, 'node_modules/@tensorflow/tfjs-core/package.json')).version}`
 const cases = [
   { folder: 'engine', install: '@babble/tfjs-backend-xla', programs: ['linear.mjs', 'linear.cjs'] },
-  { folder: 'wav2vec2', install: '@babble/wav2vec2', programs: ['forward.mjs', 'forward.cjs'], types: 'types.mts' },
+  {
+    folder: 'wav2vec2',
+    install: '@babble/wav2vec2',
+    programs: ['forward.mjs', 'forward.cjs', 'decode.mjs', 'decode.cjs'],
+    types: 'types.mts',
+  },
+  { folder: 'cli', install: '@babble/cli', beside: '@babble/wav2vec2', programs: ['babble.mjs'] },
 ]
 
 let failed = 0
@@ -61,11 +69,11 @@ const check = (title, command, args, cwd) => {
 }
 
 try {
-  for (const { folder, install, programs, types } of cases) {
+  for (const { folder, install, beside = install, programs, types } of cases) {
     const directory = join(work, folder)
     mkdirSync(directory)
     writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true }))
-    const tarballs = closure(install).map((name) => packages.get(name))
+    const tarballs = closure(beside, new Set(closure(install))).map((name) => packages.get(name))
     npm(['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error', ...tarballs, tfjs], directory)
     cpSync(join(root, 'scripts/packed', folder), directory, { recursive: true })
     for (const program of programs) check(`${install}: ${program}`, process.execPath, [program], directory)

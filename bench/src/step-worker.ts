@@ -53,13 +53,13 @@ class Training {
   /** One step, until its loss is on the host and with it the update is done. */
   async run(): Promise<StepTiming & { hostSeconds: number }> {
     const number = this.#done++
-    const keys = [rngKeyValues(0, 'step', number)]
+    const key = rngKeyValues(0, 'step', number)
     const started = performance.now()
     const metrics = this.step.run([this.batches[number % this.batches.length]!], {
       step: number + 1,
       learningRates: [this.learningRate],
       activeGroups: [0],
-      keys,
+      key,
     })
     const hostSeconds = (performance.now() - started) / 1000
     const loss = (await metrics.data())[this.step.metricNames.indexOf('loss')]!

@@ -1,3 +1,3 @@
 import { program } from '../../scripts/tsup'
 
-export default program({ main: 'src/main.ts' })
+export default program({ main: 'src/main.ts', 'batch-thread': 'src/batch-thread.ts' })

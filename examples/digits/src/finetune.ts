@@ -1,14 +1,8 @@
-import { Initializer, type MetricsRecord, Trainer } from '@babble/core'
-import {
-  Wav2Vec2CtcObjective,
-  Wav2Vec2CtcTokenizer,
-  Wav2Vec2FeatureExtractor,
-  Wav2Vec2ForCTC,
-  Wav2Vec2Processor,
-  wav2vec2Config,
-} from '@babble/wav2vec2'
-import { digitWords } from './corpus/corpus'
+import { batchesInThread, Initializer, type MetricsRecord, Trainer } from '@babble/core'
+import { Wav2Vec2CtcObjective, Wav2Vec2ForCTC, wav2vec2Config } from '@babble/wav2vec2'
+import type { BatchThreadData } from './batch-thread'
 import type { StageOptions } from './pretrain'
+import { digitProcessor } from './processor'
 import { demoSchedule } from './settings'
 import { labelledStrings } from './strings'
 import { errorRate, Transcriber, type Transcript } from './transcribe'
@@ -30,13 +24,6 @@ export interface FinetuningOutcome {
   readonly valid: readonly Transcript[]
   readonly test: readonly Transcript[]
 }
-
-/** Turns waveforms into input, and digits as whole words into labels. */
-export const digitProcessor = (samplingRate: number): Wav2Vec2Processor =>
-  new Wav2Vec2Processor(
-    new Wav2Vec2FeatureExtractor({ samplingRate }),
-    Wav2Vec2CtcTokenizer.fromTexts([digitWords.join(' ')], { units: 'words' }),
-  )
 
 /**
  * Fine-tunes with CTC on labelled recordings, then transcribes those held out and those of the unseen speaker.
@@ -69,19 +56,17 @@ export const finetune = async (
     // Whole quarters of a second, so that other recordings make the same program.
     samples: Math.ceil((4 * longest) / sampleRate) * (sampleRate / 4),
   })
+  const samples = Math.round(seconds * sampleRate)
+  const labelled = { augmentation, config, batchSize, samples, mostDigits, seed }
+  const data = batchesInThread(
+    labelledStrings({ ...labelled, voices: new Voices(recordings, sampleRate), processor }),
+    new URL('./batch-thread.js', import.meta.url),
+    { recordings, sampleRate, labelled } satisfies BatchThreadData,
+  )
   const trainer = new Trainer({
     model,
     objective: new Wav2Vec2CtcObjective(model),
-    data: labelledStrings({
-      voices: new Voices(recordings, sampleRate),
-      augmentation,
-      config,
-      processor,
-      batchSize,
-      samples: Math.round(seconds * sampleRate),
-      mostDigits,
-      seed,
-    }),
+    data,
     maxSteps: steps,
     optimizer,
     schedule: demoSchedule(steps),
@@ -101,6 +86,7 @@ export const finetune = async (
     if (saveTo !== undefined) await model.savePretrained(saveTo, { processor })
     return { history, valid: await transcriber.transcribe(valid), test: await transcriber.transcribe(test) }
   } finally {
+    await data.close?.()
     trainer.dispose()
     transcriber.dispose()
     model.dispose()

@@ -1,5 +1,6 @@
-import { Initializer, type MetricsRecord, type ProgressListener, Trainer } from '@babble/core'
+import { batchesInThread, Initializer, type MetricsRecord, type ProgressListener, Trainer } from '@babble/core'
 import { codebookCollapseMonitor, Wav2Vec2ForPreTraining, Wav2Vec2PretrainingObjective } from '@babble/wav2vec2'
+import type { BatchThreadData } from './batch-thread'
 import { type CodebookUse, measureCodebookUse } from './codebook'
 import { demoSchedule, type Settings } from './settings'
 import { pretrainingStrings } from './strings'
@@ -38,14 +39,12 @@ export const pretrain = async (
   const model = new Wav2Vec2ForPreTraining(config, new Initializer(seed))
   const objective = new Wav2Vec2PretrainingObjective(model, { gumbelTemperature, featureGradMult })
   const samples = Math.round(seconds * sampleRate)
-  const data = pretrainingStrings({
-    voices: new Voices(recordings, sampleRate),
-    augmentation,
-    config,
-    batchSize,
-    samples,
-    seed,
-  })
+  const strings = { augmentation, config, batchSize, samples, seed }
+  const data = batchesInThread(
+    pretrainingStrings({ ...strings, voices: new Voices(recordings, sampleRate) }),
+    new URL('./batch-thread.js', import.meta.url),
+    { recordings, sampleRate, pretraining: strings } satisfies BatchThreadData,
+  )
   const trainer = new Trainer({
     model,
     objective,
@@ -69,6 +68,7 @@ export const pretrain = async (
     const codebooks = await measureCodebookUse(model, data)
     return { history, codebooks, parameters: model.parameterCount() }
   } finally {
+    await data.close?.()
     trainer.dispose()
     model.dispose()
   }

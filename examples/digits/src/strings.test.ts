@@ -1,7 +1,7 @@
 import { HostRng } from '@babble/core'
 import { describe, expect, it } from 'vitest'
 import { digitWords } from './corpus/corpus'
-import { digitProcessor } from './finetune'
+import { digitProcessor } from './processor'
 import { demoSchedule, demoSettings } from './settings'
 import { labelledStrings, pretrainingStrings, tenthOf } from './strings'
 import { type DigitRecording, noAugmentation, Voices } from './voices'

@@ -1,6 +1,7 @@
 import { type BatchSource, DataError, HostRng, intArray } from '@babble/core'
 import {
   ctcBatches,
+  cutPretrainingBatch,
   pretrainingBatches,
   type Wav2Vec2Config,
   type Wav2Vec2CtcHostBatch,
@@ -88,6 +89,7 @@ export const pretrainingStrings = (options: StringsOptions): BatchSource<Wav2Vec
       return batch as Wav2Vec2PretrainingHostBatch
     },
     audioSeconds: () => (batchSize * samples) / voices.sampleRate,
+    cut: cutPretrainingBatch,
   }
 }
 

@@ -25,7 +25,7 @@ export const localCorpus = async (directory: string): Promise<Corpus> => {
       cure: 'Name a folder with audio files and a manifest.tsv (columns path, text, speaker, split).',
     })
   }
-  const clips = await readManifest(manifest)
+  const clips = [...(await readManifest(manifest))]
   const used = clips.filter(({ split }) => split === 'train' || split === 'valid' || split === 'test')
   for (const clip of used) {
     if (clip.text === undefined || !(digitWords as readonly string[]).includes(clip.text)) {

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { registerWasmConvolutionGradient } from './wasm-convolution'
 
 /** Adds the kernels that training needs and TensorFlow.js's `wasm` backend lacks; they run on the host. */
 export const completeWasmKernels = (): void => {
   if (tf.getKernel('UnsortedSegmentSum', 'wasm')) return
+  registerWasmConvolutionGradient()
   tf.registerKernel({
     kernelName: 'UnsortedSegmentSum',
     backendName: 'wasm',

@@ -1,4 +1,5 @@
 import { enginesUnderTest, useEngine } from '@babble/core/testing'
+import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { HostRng } from './host-rng'
 import { Rng } from './rng'
@@ -28,6 +29,23 @@ describe.each(enginesUnderTest())('Rng on %s', (engine) => {
     }
     expect(new Set(draw()).size).toBe(3)
     expect(draw()).toEqual(draw())
+  })
+
+  it('draws, under the key of a part, the rows that the whole batch would draw there, and its scalars', () => {
+    const whole = Rng.fromSeed(7)
+    const expected = [whole.uniform([6, 5]), whole.uniform([]), whole.uniform([6, 3])].map((t) => [...t.dataSync()])
+    for (const rows of [3, 2, 1]) {
+      for (let part = 0; part < 6 / rows; part++) {
+        const rng = new Rng(tf.tensor1d([...keyOf(7).map((word) => word | 0), part], 'int32'))
+        expect([...rng.uniform([rows, 5]).dataSync()]).toEqual(
+          expected[0]!.slice(part * rows * 5, (part + 1) * rows * 5),
+        )
+        expect([...rng.uniform([]).dataSync()]).toEqual(expected[1])
+        expect([...rng.uniform([rows, 3]).dataSync()]).toEqual(
+          expected[2]!.slice(part * rows * 3, (part + 1) * rows * 3),
+        )
+      }
+    }
   })
 
   it('has the moments of its distributions', () => {

@@ -15,7 +15,8 @@ for (const backendName of ['cpu', 'wasm', 'tensorflow']) {
       const { shape, stream } = attrs as unknown as { shape: number[]; stream: number }
       const storage = backend as tf.KernelBackend
       const key = storage.readSync((inputs.key as tf.TensorInfo).dataId) as Int32Array
-      const values = keyedUniform(key[0]!, key[1]!, stream, tf.util.sizeFromShape(shape))
+      const count = tf.util.sizeFromShape(shape)
+      const values = keyedUniform(key[0]!, key[1]!, stream, count, (key[2] ?? 0) * count)
       return { dataId: storage.write(values, shape, 'float32'), shape, dtype: 'float32' }
     },
   })
@@ -29,7 +30,10 @@ export class Rng {
   #next = 0
   readonly #path: readonly [number, number]
 
-  /** @param key int32 [2]; see {@link rngKey}. */
+  /**
+   * @param key int32 [2], see {@link rngKey}; or [3], whose third value m is the number of a part of a batch that was cut into equal
+   * parts: then a tensor drawn is rows [m n, (m + 1) n) of what the whole batch would draw, and a scalar is the whole batch's.
+   */
   constructor(
     readonly key: tf.Tensor1D,
     path: readonly [number, number] = [0, 0],
@@ -49,7 +53,10 @@ export class Rng {
   /** Uniform on [0, 1), with 24 random bits. */
   uniform(shape: readonly number[]): tf.Tensor {
     const [stream] = foldKey(this.#path, this.#next++)
-    return tf.engine().runKernel(KEYED_UNIFORM, { key: this.key }, { shape: [...shape], stream }) as tf.Tensor
+    const draw = (key: tf.Tensor) =>
+      tf.engine().runKernel(KEYED_UNIFORM, { key }, { shape: [...shape], stream }) as tf.Tensor
+    const isShared = shape.length === 0 && this.key.shape[0] === 3
+    return isShared ? tf.tidy(() => draw(tf.slice1d(this.key, 0, 2))) : draw(this.key)
   }
 
   /** 1 with probability `p`, else 0, as float32. */

@@ -32,13 +32,18 @@ export const threefry2x32 = (k0: number, k1: number, c0: number, c1: number): [n
   return [block[0]!, block[1]!]
 }
 
-/** Numbers of [0, 1) as the `KeyedUniform` kernel defines them: the upper 24 bits of the words of blocks (i, stream). */
-export const keyedUniform = (k0: number, k1: number, stream: number, count: number): Float32Array => {
+/**
+ * Numbers of [0, 1) as the `KeyedUniform` kernel defines them: the upper 24 bits of the words of blocks (i, stream), from number
+ * `offset` on.
+ */
+export const keyedUniform = (k0: number, k1: number, stream: number, count: number, offset = 0): Float32Array => {
   const values = new Float32Array(count)
-  for (let i = 0; i < count; i += 2) {
-    threefryInto(k0, k1, i >>> 1, stream)
-    values[i] = (block[0]! >>> 8) * 2 ** -24
-    if (i + 1 < count) values[i + 1] = (block[1]! >>> 8) * 2 ** -24
+  const end = offset + count
+  for (let pair = Math.floor(offset / 2); 2 * pair < end; pair++) {
+    threefryInto(k0, k1, pair >>> 0, stream)
+    const at = 2 * pair - offset
+    if (at >= 0) values[at] = (block[0]! >>> 8) * 2 ** -24
+    if (at + 1 < count) values[at + 1] = (block[1]! >>> 8) * 2 ** -24
   }
   return values
 }

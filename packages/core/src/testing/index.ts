@@ -1,3 +1,5 @@
 /** Helpers for Babble's own tests; not part of the published interface. */
+export { blockFixture, fromFairseq, torchFixture } from './block-fixture'
 export { type CloseTolerance, expectClose, maxDifference } from './close'
 export { enginesUnderTest, useEngine } from './engines'
+export { ParityFixture, toEngine } from './parity-fixture'

@@ -1,0 +1,2 @@
+'use strict'
+require('./decode-run.cjs').run({ core: require('@babble/core') })
