@@ -3,8 +3,10 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BabbleError, type InstalledPlugins, loadPlugins, type ModelPlugin, RecipeError } from '@babble/core'
 import { Command, CommanderError } from 'commander'
+import { addClusterCommand } from './commands/cluster'
 import { addEngineCommand } from './commands/engine'
 import { addEvaluateCommand } from './commands/evaluate'
+import { addFeaturesCommand } from './commands/features'
 import { addModelsCommand } from './commands/models'
 import { addPluginCommands } from './commands/plugin-commands'
 import { addPrepareCommand } from './commands/prepare'
@@ -79,6 +81,8 @@ const buildProgram = (io: CommandIo, maker: SessionMaker): Command => {
   addTrainCommand(program, 'finetune', maker)
   addTranscribeCommand(program, maker)
   addEvaluateCommand(program, maker)
+  addFeaturesCommand(program, maker)
+  addClusterCommand(program, maker)
   addModelsCommand(program, maker)
   addEngineCommand(program, maker)
   addPluginCommands(program, maker)

@@ -9,6 +9,8 @@ import { parse } from 'yaml'
 import { runCommand } from './testing/run-command'
 import { writeTones } from './testing/tones'
 
+/** Two training steps are compiled, which takes a busy machine a while. */
+const patience = 300_000
 // wasm has no gradients of convolutions.
 const engine = enginesUnderTest().includes('xla') ? 'xla' : 'cpu'
 
@@ -72,7 +74,7 @@ describe(`a model's life, on ${engine}`, () => {
     expect(existsSync(at('runs/pre', `checkpoint-${step}`, 'COMMIT'))).toBe(true)
     expect(existsSync(at('runs/pre/model'))).toBe(false)
     expect(parse(readFileSync(at('runs/pre/recipe.yaml'), 'utf8'))).toMatchObject({ model: 'wav2vec2', maxSteps: 6 })
-  })
+  }, patience)
 
   it('goes on, and leaves the model, the log, the recipe and a report', async () => {
     const outcome = await json(pretrain)
@@ -120,7 +122,9 @@ describe(`a model's life, on ${engine}`, () => {
       c: 5,
       d: 6,
     })
-  })
+    // The one that did best in the evaluation is kept beside the last.
+    expect(existsSync(at('runs/ft/best/vocab.json'))).toBe(true)
+  }, patience)
 
   it('transcribes, with times and log probabilities', async () => {
     const { results } = await json(`transcribe ${recordings[0]} corpus/tones-01.wav --model runs/ft`)
@@ -134,10 +138,10 @@ describe(`a model's life, on ${engine}`, () => {
   })
 
   it('prints texts alone, and goes on after a file that cannot be read', async () => {
-    const { results } = await json(`transcribe corpus/tones-00.wav --model runs/ft/model`)
+    const { results } = await json('transcribe corpus/tones-00.wav --model runs/ft/model')
     const one = await babble(`transcribe corpus/tones-00.wav --model runs/ft/model --quiet --engine ${engine}`)
     expect(one).toEqual({ code: 0, out: `${results[0].text}\n`, err: '' })
-    const two = await babble(`transcribe none.wav corpus/tones-00.wav --model runs/ft --quiet --engine ${engine}`)
+    const two = await babble(`transcribe none.wav corpus/tones-00.wav --model runs/ft/model --quiet --engine ${engine}`)
     expect(two).toEqual({
       code: 1,
       out: `corpus/tones-00.wav\t${results[0].text}\n`,
@@ -194,6 +198,37 @@ describe(`a model's life, on ${engine}`, () => {
     expect(code).toBe(0)
     expect(out).toContain(`WER ${(100 * words.rate).toFixed(2)} %`)
     expect(out.match(/^ {2}said {3}\w{8}$/gm)).toHaveLength(2)
+  })
+
+  it("dumps a model's layer and front ends, and clusters them", async () => {
+    const layer = await json('features model --model runs/pre --layer 1 --data corpus --split train --out features/layer')
+    // 8 tones of 640 samples: 15 frames a recording, 320 samples apart.
+    expect(layer).toMatchObject({ source: 'wav2vec2 layer 1', utterances: 12, frames: 12 * 15, dim: 32, frameRate: 50 })
+    expect(layer.file).toBe(at('features/layer/train_0_1.npy'))
+    const mfcc = await json('features hubert-mfcc --data corpus --split train --out features/mfcc')
+    expect(mfcc).toMatchObject({ utterances: 12, dim: 39, frameRate: 100 })
+    const trained = await json(
+      'cluster train features/mfcc/train_0_1 --clusters 8 --algorithm lloyd --passes 20 --out mfcc8.safetensors',
+    )
+    expect(trained).toMatchObject({ clusters: 8, dim: 39, frames: mfcc.frames, empty: 0 })
+    const applied = await json('cluster apply features/mfcc/train_0_1 --codebook mfcc8.safetensors --out train.km')
+    expect(applied).toMatchObject({ utterances: 12, frames: mfcc.frames })
+    const lines = readFileSync(at('train.km'), 'utf8').trim().split('\n')
+    expect(lines.map((line) => line.split(' ').length)).toEqual(new Array(12).fill(mfcc.frames / 12))
+    // The tone of each frame: 40 ms are 4 frames of 10 ms.
+    const tones = readFileSync(at('corpus/manifest.tsv'), 'utf8').split('\n').slice(1, 13)
+    const reference = tones.map((row) => [...row.split('\t')[1]!].flatMap((tone) => [tone, tone, tone, tone]).join(' '))
+    writeFileSync(at('tones.txt'), `${reference.join('\n')}\n`)
+    const { out } = await babble('cluster quality train.km --reference tones.txt --rate 100 --json')
+    const quality = JSON.parse(out)
+    expect(quality).toMatchObject({ units: 4, clusters: 8 })
+    // Four tones are told apart far better than by chance, even with frames between two of them.
+    expect(quality.purity).toBeGreaterThan(0.8)
+    const part = await json('features fbank --data corpus --split train --part 1/3 --set melBins=23 --out features/fbank')
+    expect(part).toMatchObject({ utterances: 4, dim: 23, file: at('features/fbank/train_1_3.npy') })
+    const wrong = await babble('features fbank --data corpus --out x --set melBin=23')
+    expect(wrong.code).toBe(2)
+    expect(wrong.err).toContain('melBin')
   })
 
   it("runs a package's own command", async () => {

@@ -1,5 +1,6 @@
 export * from './audio/index'
 export * from './checkpoint/index'
+export * from './cluster/index'
 export * from './data/index'
 export * from './decode/index'
 export * from './engine/index'

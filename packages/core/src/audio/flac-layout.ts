@@ -16,8 +16,7 @@ export interface FlacLayout {
   readonly md5: string
   /** The stream's first 42 bytes: its name and STREAMINFO. */
   readonly head: Uint8Array
-  /** Byte where the stream begins, after a tag, and where its first frame does. */
-  readonly start: number
+  /** Byte where the first frame begins. */
   readonly audioStart: number
 }
 
@@ -64,7 +63,7 @@ export function* flacLayout(size: number, file?: string): ByteParser<FlacLayout>
     isLast = block[0]! >= 0x80
     audioStart += 4 + block[1]! * 2 ** 16 + block[2]! * 2 ** 8 + block[3]!
   }
-  return { ...info, head, start, audioStart: Math.min(size, audioStart) }
+  return { ...info, head, audioStart: Math.min(size, audioStart) }
 }
 
 /** Close enough: what lies between is decoded and left out. */

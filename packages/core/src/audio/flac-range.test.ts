@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { HostRng } from '../random/index'
+import { meterAllocations } from './allocations.fixture'
 import { parseBytes } from './byte-parser'
 import { encodeFlac, signal } from './flac-encoder.fixture'
 import { findFrame, flacLayout } from './flac-layout'
@@ -88,5 +89,15 @@ describe('a part of a long FLAC file', () => {
       /broken\.flac: The FLAC file is damaged/,
     )
     expect((await readAudio(path, { start: 1000, frames: 5000 })).samples).toEqual(whole.subarray(1000, 6000))
+  })
+
+  it('reserves nothing for samples that only the header promises', async () => {
+    const bytes = encodeFlac(signal(9000, 16))
+    new DataView(bytes.buffer).setUint32(22, 2 ** 30)
+    const path = await put('promising.flac', bytes)
+    const { largest } = await meterAllocations(() =>
+      expect(readAudio(path, { start: 100 })).rejects.toThrow(/truncated: it holds 9000 of its 1073741824 samples/),
+    )
+    expect(largest).toBeLessThan(4 * bytes.length)
   })
 })

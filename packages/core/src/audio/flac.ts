@@ -15,12 +15,7 @@ import { type FlacFrame, loadLibFlac } from './libflac'
 export async function decodeFlac(bytes: Uint8Array, file?: string): Promise<DecodedAudio> {
   const layout = parseBytes(flacLayout(bytes.length, file), bytes)
   const { sampleRate, channels, totalSamples } = layout
-  let at = layout.start
-  const read = (size: number) => {
-    const part = bytes.subarray(at, at + size)
-    at += part.length
-    return part
-  }
+  const read = readStream((at, length) => bytes.subarray(at, at + length), layout, layout.audioStart)
   const digest = createHash('md5')
   const width = layout.bitsPerSample / 8
   const blocks: Float32Array[] = []
@@ -45,12 +40,7 @@ export async function decodeFlac(bytes: Uint8Array, file?: string): Promise<Deco
   if (!/^0+$/.test(layout.md5) && digest.digest('hex') !== layout.md5) {
     throw new AudioError('The FLAC file is damaged: its audio does not match its MD5.', { file, cure: refetchCure })
   }
-  const samples = new Float32Array(decoded)
-  decoded = 0
-  for (const block of blocks) {
-    samples.set(block, decoded)
-    decoded += block.length
-  }
+  const samples = joined(blocks)
   checkSamples(samples, file)
   return { samples, sampleRate, channels }
 }
@@ -72,33 +62,55 @@ export async function decodeFlacRange(
   start: number,
   end: number,
 ): Promise<Float32Array | undefined> {
-  const head = layout.head.slice()
-  head[4] = 0x80 // STREAMINFO is the last block of metadata here.
-  let isHeadRead = false
-  let at = from
-  const read = (size: number) => {
-    const part = isHeadRead ? readAt(at, size) : head
-    if (isHeadRead) at += part.length
-    isHeadRead = true
-    return part
-  }
-  const samples = new Float32Array(end - start)
+  const read = readStream(readAt, layout, from)
+  const blocks: Float32Array[] = []
   let reached: number | undefined
   const onBlock = (views: PcmBlock, first: number) => {
     if (reached === undefined ? first > start : first !== reached) return 'frames are missing'
     reached = first + views[0]!.length
     if (reached <= start) return undefined
     const mono = toMono(views, 2 ** (layout.bitsPerSample - 1))
-    samples.set(mono.subarray(Math.max(0, start - first), Math.max(0, end - first)), Math.max(0, first - start))
+    blocks.push(mono.subarray(Math.max(0, start - first), Math.max(0, end - first)))
     return undefined
   }
   const isDone = () => reached !== undefined && reached >= end
   const problem = await decodeFlacStream(read, layout, onBlock, isDone)
-  return problem === undefined && isDone() ? samples : undefined
+  return problem === undefined && isDone() ? joined(blocks) : undefined
+}
+
+/** Only what was decoded is reserved, not what a header promises. */
+function joined(blocks: readonly Float32Array[]): Float32Array {
+  const samples = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0))
+  let at = 0
+  for (const block of blocks) {
+    samples.set(block, at)
+    at += block.length
+  }
+  return samples
 }
 
 const damaged = (problem: string, file?: string) =>
   new AudioError(`The FLAC file is damaged: ${problem}.`, { file, cure: refetchCure })
+
+/**
+ * The stream as the decoder gets it: STREAMINFO, then frames from `from` on. It is not shown the other blocks of metadata, for some of which it
+ * would reserve whatever size they claim.
+ */
+function readStream(readAt: ReadAt, layout: FlacLayout, from: number): (size: number) => Uint8Array {
+  const head = layout.head.slice()
+  head[4] = 0x80 // the last block of metadata
+  let at = from
+  let isHeadRead = false
+  return (size) => {
+    if (!isHeadRead) {
+      isHeadRead = true
+      return head
+    }
+    const part = readAt(at, size)
+    at += part.length
+    return part
+  }
+}
 
 /** The samples of one frame, by channel. */
 type PcmBlock = readonly (Int16Array | Int32Array)[]

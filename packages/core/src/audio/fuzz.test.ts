@@ -108,6 +108,8 @@ describe('mutated files give samples or a typed error that names the file, in bo
     expect(refused).toBeGreaterThan(100)
     // STREAMINFO and the blocks after it.
     expect(await fuzz(fixture('stereo-22k.flac'), 100, 2000)).toBeGreaterThan(1000)
+    // The library's own memory has not grown.
+    expect((await loadLibFlac())._module.HEAP8.length).toBe(2 ** 24)
   })
 
   it('600 MP3 files, and nothing on the console', async () => {

@@ -13,6 +13,8 @@ interface LibFlac {
   ): number
   FLAC__stream_decoder_process_until_end_of_stream(decoder: number): boolean
   FLAC__stream_decoder_delete(decoder: number): void
+  /** Its memory, 16 MB; used by tests. */
+  readonly _module: { readonly HEAP8: Int8Array }
 }
 
 /** Header of one decoded frame. */

@@ -93,6 +93,7 @@ describe('decodeWav', () => {
       },
       [0.5],
     ],
+    ['BW64', { form: 'BW64' }, [0.5]],
   ])('reads %s', (_, options, expected) => {
     const { samples, sampleRate, channels } = decodeWav(wav(options))
     expect([...samples]).toEqual(expected)

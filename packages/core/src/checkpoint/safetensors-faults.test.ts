@@ -211,6 +211,7 @@ describe('10,000 damaged files', () => {
     } finally {
       allocations.stop()
     }
+    if (process.env.BABBLE_REPORT_ERRORS) console.log(`allocated at most ${worst.toFixed(2)} times the file`, seen)
     expect(worst).toBeLessThanOrEqual(2)
     // The damage is of all kinds: all faults are met but two that take several changes which fit one another.
     const names = new Set<string>(faults.map(([name]) => name))

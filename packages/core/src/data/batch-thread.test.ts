@@ -13,7 +13,7 @@ const here: BatchSource = {
   },
   audioSeconds: () => 7,
 }
-const inThread = (data: unknown) => batchesInThread(here, program, data, { execArgv: sourceLoader })
+const inThread = (data: unknown) => batchesInThread(here, program, data, { execArgv: sourceLoader, startHere: false })
 
 describe('batchesInThread', () => {
   it('makes the batches there, with memory of their own', async () => {
@@ -59,6 +59,33 @@ describe('batchesInThread', () => {
     const closed = Promise.resolve(source.batch(0, 1)).catch((error: unknown) => error)
     await source.close!()
     expect(await closed).toBeInstanceOf(DataError)
+  })
+
+  it('makes them here while the thread starts, and tells of one that does not', async () => {
+    const made: string[] = []
+    const batch: BatchSource['batch'] = (epoch, index) => {
+      made.push(`${epoch}:${index}`)
+      return {}
+    }
+    const start = (data: unknown) => batchesInThread({ ...here, batch }, program, data, { execArgv: sourceLoader })
+    const source = start({ rows: 2 })
+    expect(await source.batch(0, 0)).toEqual({})
+    let batches = 0
+    while (!('place' in (await source.batch(1, 1)))) {
+      batches++
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    expect(made).toEqual(['0:0', ...new Array(batches).fill('1:1')])
+    await source.close!()
+    const broken = start({ broken: true })
+    const ask = async () => {
+      for (;;) {
+        await broken.batch(0, 0)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    }
+    await expect(ask()).rejects.toThrow('corpus: it cannot be made. Make another.')
+    await broken.close!()
   })
 
   it('makes them here where the program is not there', () => {

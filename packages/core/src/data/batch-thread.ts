@@ -11,15 +11,20 @@ interface BatchRequest {
   readonly index: number
 }
 
+/** The answer to a request; the one with number {@link started} comes when the source has been made, or cannot be. */
 interface BatchReply {
   readonly id: number
   readonly batch?: HostBatch
   readonly failure?: ThreadFailure
 }
 
+const started = -1
+
 export interface BatchThreadOptions {
   /** Batches to be made ahead. Default 2. */
   readonly readAhead?: number
+  /** Make batches on the calling thread until the other is ready, so that a run need not wait for it to start. Default true. */
+  readonly startHere?: boolean
   /** Options of Node for the thread. Default: none of this process's. */
   readonly execArgv?: readonly string[]
 }
@@ -42,14 +47,15 @@ export const batchesInThread = <B extends HostBatch>(
   options: BatchThreadOptions = {},
 ): BatchSource<B> => {
   if (program.protocol !== 'file:' || !existsSync(fileURLToPath(program))) return source
-  const { readAhead = 2, execArgv = [] } = options
+  const { readAhead = 2, execArgv = [], startHere = true } = options
   const thread = new BatchThread<B>(source.name, program, { workerData: data, execArgv: [...execArgv] })
   const { audioSeconds, cut } = source
   return {
     name: source.name,
     readAhead,
     batchesPerEpoch: (epoch) => source.batchesPerEpoch(epoch),
-    batch: (epoch, index, signal) => thread.batch(epoch, index, signal),
+    batch: (epoch, index, signal) =>
+      startHere && thread.isStarting ? source.batch(epoch, index, signal) : thread.batch(epoch, index, signal),
     ...(audioSeconds ? { audioSeconds: (batch: B) => audioSeconds.call(source, batch) } : {}),
     ...(cut ? { cut: (batch: B, parts: number) => cut.call(source, batch, parts) } : {}),
     close: async () => {
@@ -69,6 +75,9 @@ class BatchThread<B extends HostBatch> {
   #worker: Worker | undefined
   readonly #waiting = new Map<number, Waiting<B>>()
   #nextId = 0
+  #isReady = false
+  /** Why the thread came to nothing before anybody asked for a batch. */
+  #fault: unknown
   readonly #name: string
   readonly #program: URL
   readonly #options: WorkerOptions
@@ -80,8 +89,20 @@ class BatchThread<B extends HostBatch> {
     this.#start().unref()
   }
 
+  /** Whether it is on its way; starts it where it is not. */
+  get isStarting(): boolean {
+    if (this.#fault !== undefined) return false
+    if (!this.#worker) this.#start().unref()
+    return !this.#isReady
+  }
+
   batch(epoch: number, index: number, signal?: AbortSignal): Promise<B> {
     if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.#fault !== undefined) {
+      const fault = this.#fault
+      this.#fault = undefined
+      return Promise.reject(fault)
+    }
     return new Promise<B>((resolve, reject) => {
       const worker = this.#start()
       const id = this.#nextId++
@@ -102,7 +123,14 @@ class BatchThread<B extends HostBatch> {
     if (this.#worker) return this.#worker
     const worker = new Worker(this.#program, this.#options)
     this.#worker = worker
+    this.#isReady = false
     worker.on('message', ({ id, batch, failure }: BatchReply) => {
+      if (id === started) {
+        this.#isReady = failure === undefined
+        // With nobody waiting the next to ask is told; else those who wait are, by their own answers.
+        if (failure && this.#waiting.size === 0) this.#fault = fromFailure(failure)
+        return
+      }
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)
       if (this.#waiting.size === 0) worker.unref()
@@ -119,10 +147,12 @@ class BatchThread<B extends HostBatch> {
 
   #giveUp(what: string, cause?: unknown): void {
     const reason = cause === undefined ? '' : `: ${cause instanceof Error ? cause.message : String(cause)}`
+    const isFault = cause !== undefined && this.#waiting.size === 0 && !this.#isReady
     const error = new DataError(`the thread that makes the batches of "${this.#name}" ${what}${reason}.`, { cause })
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
     this.#worker = undefined
+    this.#fault = isFault ? error : undefined
   }
 }
 
@@ -136,8 +166,10 @@ export const serveBatches = <Data>(make: (data: Data) => BatchSource | Promise<B
   const port = parentPort
   if (!port) throw new DataError('serveBatches is for programs of threads that batchesInThread starts.')
   const source = Promise.resolve(workerData as Data).then(make)
-  // Whoever asks for a batch is told.
-  source.catch(() => {})
+  source.then(
+    () => port.postMessage({ id: started } satisfies BatchReply),
+    (error) => port.postMessage({ id: started, failure: toFailure(error) } satisfies BatchReply),
+  )
   const answer = async ({ id, epoch, index }: BatchRequest): Promise<void> => {
     try {
       const { batch, buffers } = separate(await (await source).batch(epoch, index))

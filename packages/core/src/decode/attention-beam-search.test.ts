@@ -44,7 +44,10 @@ describe.each(enginesUnderTest())('AttentionBeamSearch on %s', (engine) => {
 
   it('gives the hypotheses and scores of Hugging Face’s generate', async () => {
     const file = new URL('../../fixtures/beam-search/expected.json', import.meta.url)
-    const cases = JSON.parse(await readFile(file, 'utf8')) as ReferenceCase[]
+    const all = JSON.parse(await readFile(file, 'utf8')) as ReferenceCase[]
+    // Each setting is a program of its own: where they are compiled, every seventh will do.
+    const cases = engine === 'xla' ? all.filter((_, i) => i % 7 === 0) : all
+    expect(cases.length).toBeGreaterThan(20)
     const size = 6
     const table = tf.tensor2d(
       Array.from({ length: 9 * size * size }, (_, i) => 3 * Math.sin((i + 1) * 12.9898)),

@@ -1,6 +1,6 @@
 import { enginesUnderTest, expectClose, useEngine } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, it } from 'vitest'
 import { randomTensor } from './gradient-check.fixture'
 import { type MaxPool2dOptions, maxPool2d } from './max-pool'
 

@@ -9,7 +9,10 @@ export interface MaxPool2dOptions {
   readonly padding?: number
 }
 
-/** TensorFlow.js's `cpu` and `wasm` kernels put gradients in wrong places where there is more than one image or channel. */
+/**
+ * TensorFlow.js's `wasm` kernel puts gradients in wrong places where there is more than one image or channel, and XLA's scatter to
+ * the largest of each window is slow on CPU.
+ */
 const hasGradient = (): boolean => tf.getBackend() === 'tensorflow'
 
 /**

@@ -49,7 +49,14 @@ export async function* extractFeatures(
     ahead = next < data.length ? load(next) : undefined
     // Whoever waits for it sees the failure; a user that stops early must not die of it.
     ahead?.catch(() => {})
-    for (const [item, features] of (await source.extract(waveforms)).entries()) yield { index: start + item, features }
+    // Too short for a frame: there is nothing to extract, but its place in the order stays.
+    const long = waveforms.filter(({ length }) => length >= source.minSamples)
+    const found = long.length > 0 ? await source.extract(long) : []
+    const none = { data: new Float32Array(0), frames: 0, dim: source.dim }
+    let taken = 0
+    for (const [item, { length }] of waveforms.entries()) {
+      yield { index: start + item, features: length >= source.minSamples ? found[taken++]! : none }
+    }
     onProgress?.(Math.min(next, data.length), data.length)
   }
 }

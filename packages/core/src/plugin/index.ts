@@ -68,3 +68,4 @@ export {
   type TranscribeDatasetOptions,
   transcribeDataset,
 } from './transcribe-dataset'
+export { type DumpDescription, type DumpFeaturesOptions, dumpFeatures } from './dump-features'

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { TrainingError } from '../errors'
 
 export const LOCK_FILE = 'run.lock'
@@ -11,13 +12,15 @@ export const LOCK_FILE = 'run.lock'
 interface Holder {
   readonly token: string
   readonly pid: number
+  /** The thread of that process. */
+  readonly thread: number
   readonly host: string
   /** What tells this process from a later one of the same number; empty where the system does not say. */
   readonly birth: string
   readonly since: string
 }
 
-/** Tokens of the locks that this process holds. */
+/** Tokens of the locks that this thread holds, or is about to. */
 const held = new Set<string>()
 
 /** When a process was started, as Linux counts, and in which session of the machine. */
@@ -46,7 +49,7 @@ const isRunning = (pid: number): boolean => {
 const isAlive = (holder: Holder): boolean => {
   // Another machine's processes cannot be seen from here.
   if (holder.host !== hostname()) return true
-  if (holder.pid === process.pid) return held.has(holder.token)
+  if (holder.pid === process.pid && holder.thread === threadId) return held.has(holder.token)
   if (!isRunning(holder.pid)) return false
   const birth = birthOf(holder.pid)
   return birth === '' || holder.birth === '' || birth === holder.birth
@@ -64,7 +67,7 @@ const readHolder = async (file: string): Promise<Holder | undefined> => {
   } catch {
     // Not a lock that this code has written: nobody's.
   }
-  return { token: '', pid: 0, host: hostname(), birth: '', since: '' }
+  return { token: '', pid: 0, thread: 0, host: hostname(), birth: '', since: '' }
 }
 
 /** Keeps a second trainer out of a run's folder. A lock whose process has ended is taken over. */
@@ -85,31 +88,21 @@ export class RunLock {
     const holder: Holder = {
       token,
       pid: process.pid,
+      thread: threadId,
       host: hostname(),
       birth: birthOf(process.pid),
       since: new Date().toISOString(),
     }
     const own = join(directory, `.${LOCK_FILE}.${token}`)
     await writeFile(own, `${JSON.stringify(holder)}\n`)
+    // Before the lock can be seen: another call of this thread may read it before this one goes on.
+    held.add(token)
     try {
-      for (;;) {
-        // A link appears whole, and only where there is no lock yet.
-        const taken = await link(own, file).then(
-          () => true,
-          (error: NodeJS.ErrnoException) => {
-            if (error.code === 'EEXIST') return false
-            throw error
-          },
-        )
-        if (taken) {
-          held.add(token)
-          return new RunLock(file, token)
-        }
-        const other = await readHolder(file)
-        if (other === undefined) continue
-        if (isAlive(other)) throw busy(directory, file, other)
-        await removeStale(file, other, token)
-      }
+      await claim(file, own, directory)
+      return new RunLock(file, token)
+    } catch (error) {
+      held.delete(token)
+      throw error
     } finally {
       await rm(own, { force: true })
     }
@@ -121,17 +114,39 @@ export class RunLock {
   }
 }
 
-/** Removes a dead process's lock, but not one that somebody else has put in its place meanwhile. */
-const removeStale = async (file: string, stale: Holder, token: string): Promise<void> => {
-  const aside = `${file}.${token}.stale`
-  try {
-    await rename(file, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
+/**
+ * Puts a link to `own` in a lock's place.
+ *
+ * A dead process's lock is replaced by whoever holds the gate that is named after it, and nobody else; the gate is a lock itself. Who gets
+ * through a gate late finds another lock than the dead one, and leaves it alone.
+ */
+const claim = async (file: string, own: string, directory: string): Promise<void> => {
+  for (;;) {
+    // A link appears whole, and only where there is nothing yet.
+    const isTaken = await link(own, file).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EEXIST') return false
+        throw error
+      },
+    )
+    if (isTaken) return
+    const other = await readHolder(file)
+    if (other === undefined) continue
+    if (isAlive(other)) throw busy(directory, file, other)
+    const gate = `${file}.${other.token.slice(0, 8)}`
+    await claim(gate, own, directory)
+    try {
+      if ((await readHolder(file))?.token === other.token) {
+        const replacement = `${own}.${randomUUID()}`
+        await link(own, replacement)
+        await rename(replacement, file)
+        return
+      }
+    } finally {
+      await rm(gate, { force: true })
+    }
   }
-  if ((await readHolder(aside))?.token !== stale.token) await link(aside, file).catch(() => {})
-  await rm(aside, { force: true })
 }
 
 const busy = (directory: string, file: string, { pid, host, since }: Holder): TrainingError => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { BatchCursor } from '../data/index'
+import { BatchCursor, type BatchPosition } from '../data/index'
 import { TrainingError } from '../errors'
 import { checkOptions, describeOptions } from './check-options'
 import { CHECKPOINT_FORMAT, checkpointName, type TrainerState } from './checkpoint'
@@ -38,6 +38,8 @@ export class Trainer<B extends Batch = Batch> {
   readonly #watcher: StepWatcher
   readonly #dataWait = new DataWaitMeter()
   #cursor: BatchCursor
+  /** The next batch, between sessions. */
+  #position: BatchPosition = { epoch: 0, index: 0 }
   #step = 0
   #epoch = 0
   #evaluatedStep = -1
@@ -125,6 +127,7 @@ export class Trainer<B extends Batch = Batch> {
       this.#pending = undefined
       this.#recorder.close()
       await this.#checkpoints.close()
+      this.#position = this.#cursor.position
       await this.#cursor.close()
       this.#options.onProgress?.finish?.()
       this.#running = false
@@ -214,7 +217,7 @@ export class Trainer<B extends Batch = Batch> {
   async #prepare(): Promise<void> {
     const directory = await this.#checkpoints.open()
     let state: TrainerState | undefined
-    let position = this.#cursor.position
+    let position = this.#position
     if (directory !== undefined) {
       state = await this.#checkpoints.restore(directory)
       this.#step = state.step

@@ -11,7 +11,7 @@ const CHUNK_BYTES = 2 ** 18
 
 /**
  * Reads an n-gram model in ARPA's format, the one that every toolkit writes (SRILM, KenLM, MITLM, {@link writeArpa}), plain or
- * gzip'd. The file is read as a stream; in memory an n-gram takes 15 to 30 bytes.
+ * gzip'd. The file is read as a stream; in memory an n-gram takes 15 to 40 bytes.
  *
  * @throws DataError naming file and line when it cannot be read or is not a well-formed model.
  */

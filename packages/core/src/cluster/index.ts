@@ -1,0 +1,16 @@
+export { Codebook } from './codebook'
+export { type DumpLabelsOptions, dumpLabels } from './dump-labels'
+export { concatenateDumps, FeatureDump } from './feature-dump'
+export { arrayFrames, type FrameChunk, type FrameSource } from './frame-source'
+export { type KMeansOptions, type KMeansProgress, type KMeansResult, kMeans } from './k-means'
+export { type MiniBatchKMeansOptions, type MiniBatchProgress, miniBatchKMeans } from './mini-batch-k-means'
+export { MiniBatchUpdater, type MiniBatchUpdaterOptions } from './mini-batch-updater'
+export type { LabelledChunk, NearestCentroids } from './nearest-centroids'
+export {
+  type ClusterQuality,
+  ClusterQualityMeter,
+  type ClusterQualityOptions,
+  framesOfSegments,
+  type LabelSegment,
+} from './quality'
+export { featureDumpName, type WrittenDump, writeFeatureDump } from './write-feature-dump'
