@@ -5,5 +5,7 @@ export default program({
   'step-worker': 'src/step-worker.ts',
   ops: 'src/ops.ts',
   'ops-worker': 'src/ops/worker.ts',
+  kmeans: 'src/kmeans.ts',
+  'kmeans-worker': 'src/kmeans/worker.ts',
   table: 'src/table.ts',
 })

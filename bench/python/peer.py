@@ -1,13 +1,13 @@
-"""What the PyTorch contestants share: options, device and precision, the clock, and the protocol of `src/contestant.ts`."""
+"""What the PyTorch contestants share: options, device and precision, and the clock; with the protocol of `protocol.py`."""
 
 import argparse
-import json
-import resource
-import sys
 import time
 from contextlib import nullcontext
 
 import torch
+from protocol import decline, peak_rss_bytes, say, serve
+
+__all__ = ["Machine", "arguments", "decline", "peak_rss_bytes", "say", "serve"]
 
 
 def arguments(description):
@@ -17,11 +17,6 @@ def arguments(description):
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["float32", "bf16"], default="float32", help="bf16: autocast to bfloat16")
     return parser
-
-
-def decline(reason):
-    say({"unavailable": str(reason)})
-    sys.exit(0)
 
 
 class Machine:
@@ -56,24 +51,3 @@ class Machine:
     def describe(self, args):
         where = torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
         return f"PyTorch {torch.__version__} on {where}" + (", torch.compile" if args.compile else "")
-
-
-def say(record):
-    print(json.dumps(record), flush=True)
-
-
-def peak_rss_bytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def serve(introduction, answer):
-    """Introduces this process and answers requests until its input ends."""
-    say(introduction)
-    for line in sys.stdin:
-        if not line.strip():
-            continue
-        try:
-            say(answer(json.loads(line)))
-        except Exception as error:  # whatever went wrong, the other side must hear of it
-            lines = str(error).strip().splitlines()
-            say({"error": f"{type(error).__name__}: {lines[0] if lines else ''}"})

@@ -8,7 +8,7 @@ import type { WorkerArguments } from './start-engine'
 export type Program = { readonly kind: 'ops' } | { readonly kind: 'step'; readonly configPath: string }
 
 /** The names under which the libraries in use take the size of their thread pools. */
-const threadVariables = (threads: number): NodeJS.ProcessEnv =>
+export const threadVariables = (threads: number): NodeJS.ProcessEnv =>
   Object.fromEntries(
     ['NPROC', 'OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'].map((name) => [
       name,

@@ -14,13 +14,15 @@ export const parseRecord = (text: string, file: string): ResultRecord => {
     throw new RecordError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
   const complete =
-    (record?.kind === 'step' || record?.kind === 'ops') &&
+    (record?.kind === 'step' || record?.kind === 'ops' || record?.kind === 'kmeans') &&
     record.date &&
     record.machine &&
     record.command &&
     record.contestants
   if (!complete)
-    throw new RecordError(`${file}: it is not a result of "npm run bench" or "npm run bench:ops". Move it elsewhere.`)
+    throw new RecordError(
+      `${file}: it is not a result of "npm run bench", "npm run bench:ops" or "npm run bench:kmeans". Move it elsewhere.`,
+    )
   return record as ResultRecord
 }
 

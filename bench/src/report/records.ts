@@ -1,3 +1,4 @@
+import type { KMeansTask } from '../kmeans/protocol'
 import type { Machine } from '../machine'
 import type { OpCase } from '../ops/case'
 import type { ContestantKey, Device, Precision } from '../settings'
@@ -86,4 +87,34 @@ export interface StepRecord extends RecordHead {
   readonly contestants: Readonly<Partial<Record<ContestantKey, StepContestant>>>
 }
 
-export type ResultRecord = OpsRecord | StepRecord
+/** Both contestants' times of one task of the k-means benchmark. */
+export interface KMeansTimes {
+  readonly ours: KMeansSide
+  readonly sklearn: KMeansSide
+  /** scikit-learn's time over Babble's: above 1 Babble is faster. */
+  readonly ratio: Ratio
+  /** false: its new centroids are others than Babble's. */
+  readonly agrees: boolean
+}
+
+export interface KMeansSide {
+  readonly medianSeconds: number
+  readonly seconds: readonly number[]
+  readonly peakRssBytes: number
+}
+
+/** A run of the k-means benchmark. */
+export interface KMeansRecord extends RecordHead {
+  readonly kind: 'kmeans'
+  readonly frames: number
+  readonly dim: number
+  readonly clusters: number
+  readonly batchFrames: number
+  /** Both held the frames in memory; else Babble streamed a file, and scikit-learn mapped it into memory. */
+  readonly inMemory: boolean
+  /** Engines and versions. */
+  readonly contestants: { readonly ours: string; readonly sklearn: string }
+  readonly results: readonly (KMeansTimes & { readonly task: KMeansTask })[]
+}
+
+export type ResultRecord = OpsRecord | StepRecord | KMeansRecord

@@ -1,7 +1,8 @@
 import { peakOf } from '../ops/peak'
 import { type ContestantKey, contestantKeys, titles } from '../settings'
+import { kmeansRows } from './kmeans-rows'
 import { contestantsOf, opRows, shortNumber } from './op-rows'
-import type { OpsRecord, ResultRecord, StepRecord } from './records'
+import type { KMeansRecord, OpsRecord, ResultRecord, StepRecord } from './records'
 import { contestantsOfStep, stepRows } from './step-rows'
 import { markdownTable } from './text-table'
 
@@ -61,6 +62,16 @@ const opsSection = (record: OpsRecord): string => {
   ].join('\n\n')
 }
 
+const kmeansSection = (record: KMeansRecord): string => {
+  const { frames, dim, clusters, batchFrames, inMemory, contestants } = record
+  const held = inMemory ? 'both hold the frames in memory' : 'Babble streams the file, scikit-learn maps it into memory'
+  return [
+    `### ${day(record)}: k-means, ${frames.toLocaleString('en')} frames x ${dim}, ${clusters} clusters`,
+    `${facts(record, [['ours', contestants.ours]])}\n- scikit-learn: ${contestants.sklearn}\n- ${held}; mini-batches of ${batchFrames.toLocaleString('en')} frames`,
+    markdownTable(kmeansRows(record)),
+  ].join('\n\n')
+}
+
 /** What runs one line of a table again: the op by its name, under the run's device, precision and threads. */
 const opFlags = ({ device, precision, threads }: OpsRecord, id: string): string =>
   [
@@ -76,6 +87,7 @@ export const resultsPage = (records: readonly ResultRecord[]): string => {
   const latestFirst = [...records].sort((left, right) => right.date.localeCompare(left.date))
   const steps = latestFirst.filter((record) => record.kind === 'step')
   const ops = latestFirst.filter((record) => record.kind === 'ops')
+  const kmeans = latestFirst.filter((record) => record.kind === 'kmeans')
   const none = 'No run is on file.'
   return `${[
     '# Results',
@@ -86,5 +98,8 @@ export const resultsPage = (records: readonly ResultRecord[]): string => {
     '## Ops',
     "Median milliseconds of a call, in brackets over Babble's. Rates count the work that the op needs at least, not what an implementation does. ≠: a result other than Babble's; –: no time, because the op failed or took too long.",
     ...(ops.length > 0 ? ops.map(opsSection) : [none]),
+    '## k-means',
+    "Median seconds. \"ratio\": scikit-learn's time over Babble's in the same round, median over the rounds; above 1 Babble is faster. \"fastest\" and memory: Babble's / scikit-learn's. ≠: other centroids than Babble's.",
+    ...(kmeans.length > 0 ? kmeans.map(kmeansSection) : [none]),
   ].join('\n\n')}\n`
 }

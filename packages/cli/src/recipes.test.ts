@@ -190,7 +190,7 @@ describe('the effective recipe', () => {
       size: 'tiny',
       maxSteps: 9,
       seed: 3,
-      optimizer: { learningRate: 1e-3, weightDecay: 0.5 },
+      optimizer: { learningRate: 2e-3, weightDecay: 0.5 },
       config: { hiddenSize: 128, layerdrop: 0.25 },
     })
   })

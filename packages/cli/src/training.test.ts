@@ -58,23 +58,27 @@ describe(`a model's life, on ${engine}`, () => {
   })
   afterAll(() => rmSync(cwd, { recursive: true, force: true }))
 
-  it('pre-trains, and is interrupted', async () => {
-    const controller = new AbortController()
-    const { code, out } = await runCommand(`${pretrain} --engine ${engine} --json`.split(' '), {
-      cwd,
-      signal: controller.signal,
-      // The first line of progress comes after the first update.
-      onErr: (text) => text.startsWith('step') && controller.abort('SIGINT'),
-    })
-    expect(code).toBe(130)
-    const { status, step } = JSON.parse(out)
-    expect(status).toBe('interrupted')
-    expect(step).toBeGreaterThanOrEqual(1)
-    expect(step).toBeLessThan(6)
-    expect(existsSync(at('runs/pre', `checkpoint-${step}`, 'COMMIT'))).toBe(true)
-    expect(existsSync(at('runs/pre/model'))).toBe(false)
-    expect(parse(readFileSync(at('runs/pre/recipe.yaml'), 'utf8'))).toMatchObject({ model: 'wav2vec2', maxSteps: 6 })
-  }, patience)
+  it(
+    'pre-trains, and is interrupted',
+    async () => {
+      const controller = new AbortController()
+      const { code, out } = await runCommand(`${pretrain} --engine ${engine} --json`.split(' '), {
+        cwd,
+        signal: controller.signal,
+        // The first line of progress comes after the first update.
+        onErr: (text) => text.startsWith('step') && controller.abort('SIGINT'),
+      })
+      expect(code).toBe(130)
+      const { status, step } = JSON.parse(out)
+      expect(status).toBe('interrupted')
+      expect(step).toBeGreaterThanOrEqual(1)
+      expect(step).toBeLessThan(6)
+      expect(existsSync(at('runs/pre', `checkpoint-${step}`, 'COMMIT'))).toBe(true)
+      expect(existsSync(at('runs/pre/model'))).toBe(false)
+      expect(parse(readFileSync(at('runs/pre/recipe.yaml'), 'utf8'))).toMatchObject({ model: 'wav2vec2', maxSteps: 6 })
+    },
+    patience,
+  )
 
   it('goes on, and leaves the model, the log, the recipe and a report', async () => {
     const outcome = await json(pretrain)
@@ -109,22 +113,26 @@ describe(`a model's life, on ${engine}`, () => {
     expect(existsSync(at('runs/pre.1/model/model.safetensors'))).toBe(true)
   })
 
-  it('fine-tunes the run, with a vocabulary of its transcripts', async () => {
-    const outcome = await json('finetune wav2vec2 --from runs/pre --data corpus --recipe finetune.yaml --out runs/ft')
-    expect(outcome).toMatchObject({ status: 'completed', step: 6 })
-    expect(outcome.evaluation.wordErrorRate).toBeGreaterThan(0)
-    expect(JSON.parse(readFileSync(at('runs/ft/model/vocab.json'), 'utf8'))).toEqual({
-      '<pad>': 0,
-      '<unk>': 1,
-      '|': 2,
-      a: 3,
-      b: 4,
-      c: 5,
-      d: 6,
-    })
-    // The one that did best in the evaluation is kept beside the last.
-    expect(existsSync(at('runs/ft/best/vocab.json'))).toBe(true)
-  }, patience)
+  it(
+    'fine-tunes the run, with a vocabulary of its transcripts',
+    async () => {
+      const outcome = await json('finetune wav2vec2 --from runs/pre --data corpus --recipe finetune.yaml --out runs/ft')
+      expect(outcome).toMatchObject({ status: 'completed', step: 6 })
+      expect(outcome.evaluation.wordErrorRate).toBeGreaterThan(0)
+      expect(JSON.parse(readFileSync(at('runs/ft/model/vocab.json'), 'utf8'))).toEqual({
+        '<pad>': 0,
+        '<unk>': 1,
+        '|': 2,
+        a: 3,
+        b: 4,
+        c: 5,
+        d: 6,
+      })
+      // The one that did best in the evaluation is kept beside the last.
+      expect(existsSync(at('runs/ft/best/vocab.json'))).toBe(true)
+    },
+    patience,
+  )
 
   it('transcribes, with times and log probabilities', async () => {
     const { results } = await json(`transcribe ${recordings[0]} corpus/tones-01.wav --model runs/ft`)
@@ -201,7 +209,9 @@ describe(`a model's life, on ${engine}`, () => {
   })
 
   it("dumps a model's layer and front ends, and clusters them", async () => {
-    const layer = await json('features model --model runs/pre --layer 1 --data corpus --split train --out features/layer')
+    const layer = await json(
+      'features model --model runs/pre --layer 1 --data corpus --split train --out features/layer',
+    )
     // 8 tones of 640 samples: 15 frames a recording, 320 samples apart.
     expect(layer).toMatchObject({ source: 'wav2vec2 layer 1', utterances: 12, frames: 12 * 15, dim: 32, frameRate: 50 })
     expect(layer.file).toBe(at('features/layer/train_0_1.npy'))
@@ -224,7 +234,9 @@ describe(`a model's life, on ${engine}`, () => {
     expect(quality).toMatchObject({ units: 4, clusters: 8 })
     // Four tones are told apart far better than by chance, even with frames between two of them.
     expect(quality.purity).toBeGreaterThan(0.8)
-    const part = await json('features fbank --data corpus --split train --part 1/3 --set melBins=23 --out features/fbank')
+    const part = await json(
+      'features fbank --data corpus --split train --part 1/3 --set melBins=23 --out features/fbank',
+    )
     expect(part).toMatchObject({ utterances: 4, dim: 23, file: at('features/fbank/train_1_3.npy') })
     const wrong = await babble('features fbank --data corpus --out x --set melBin=23')
     expect(wrong.code).toBe(2)

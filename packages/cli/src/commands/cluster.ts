@@ -1,12 +1,12 @@
 import {
-  Codebook,
   type ClusterQuality,
   ClusterQualityMeter,
+  Codebook,
   concatenateDumps,
   dumpLabels,
   FeatureDump,
-  kMeans,
   type KMeansResult,
+  kMeans,
   miniBatchKMeans,
   readFrameLabels,
   readLabels,
@@ -79,7 +79,16 @@ const train = (paths: readonly string[], options: TrainOptions, session: Session
     await codebook.save(out)
     const empty = counts.filter((count) => count === 0).length
     const perFrame = inertia / frames.frames
-    const json = { codebook: out, clusters, dim: codebook.dim, frames: frames.frames, inertia, iterations, converged, empty }
+    const json = {
+      codebook: out,
+      clusters,
+      dim: codebook.dim,
+      frames: frames.frames,
+      inertia,
+      iterations,
+      converged,
+      empty,
+    }
     session.result(
       `${clusters} clusters of ${frames.frames} frames, mean squared distance ${perFrame.toPrecision(5)}, ${iterations} ${options.algorithm === 'lloyd' ? 'passes' : 'batches'}` +
         `${converged ? '' : ', not converged'}${empty > 0 ? `, ${empty} empty` : ''}: ${out}\n`,

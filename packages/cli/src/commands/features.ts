@@ -51,7 +51,10 @@ const openSource = async (kind: string, options: FeaturesOptions, session: Sessi
   }
   if (settings.length > 0) throw new ConfigError('--set goes with a front end, not with a model.', { field: 'set' })
   if (options.model === undefined) {
-    throw new UsageError('there is no model.', { field: 'model', cure: 'Name its folder, or that of a run, with --model.' })
+    throw new UsageError('there is no model.', {
+      field: 'model',
+      cure: 'Name its folder, or that of a run, with --model.',
+    })
   }
   const { plugin, directory } = await openModel(session.path(options.model), session.plugins)
   if (!plugin.loadFeatures) {
@@ -66,7 +69,10 @@ const openSource = async (kind: string, options: FeaturesOptions, session: Sessi
 
 const features = async (kind: string, options: FeaturesOptions, session: Session): Promise<number> => {
   const part = options.part === undefined ? undefined : partOf(options.part)
-  const manifest = await openManifest(session.path(options.data), options.split === undefined ? {} : { split: options.split })
+  const manifest = await openManifest(
+    session.path(options.data),
+    options.split === undefined ? {} : { split: options.split },
+  )
   const source = await openSource(kind, options, session)
   const { signal } = session.io
   try {
@@ -100,11 +106,15 @@ export const addFeaturesCommand = (program: Command, session: SessionMaker): voi
     .requiredOption('--data <path>', 'manifest, or folder of a prepared corpus')
     .requiredOption('--out <folder>', 'folder of the dump: SPLIT_0_1.npy and SPLIT_0_1.len')
     .option('--split <name>', 'part of the corpus, which names the dump too')
-    .option('--part <rank/parts>', 'only a part of the recordings, such as 0/4, so that several processes share the work')
-    .option('--set <key=value>', 'setting of the front end; may be repeated', (value: string, before: string[] = []) => [
-      ...before,
-      value,
-    ])
+    .option(
+      '--part <rank/parts>',
+      'only a part of the recordings, such as 0/4, so that several processes share the work',
+    )
+    .option(
+      '--set <key=value>',
+      'setting of the front end; may be repeated',
+      (value: string, before: string[] = []) => [...before, value],
+    )
     .option('--model <folder>', 'model, or run')
     .option('--layer <number>', "0 is what the Transformer is given, n the output of its block n (default: the last's)")
     .option('--batch <number>', 'recordings at a time')

@@ -32,7 +32,7 @@ const chunksPerFlush = 16
 
 /** Frames of a chunk: features and scores of a chunk should fit in a processor's caches. */
 const framesPerChunk = (dim: number, clusters: number): number => {
-  const fitting = 3_200_000 / Math.max(dim, clusters)
+  const fitting = 6_400_000 / Math.max(dim, clusters)
   return Math.min(32768, Math.max(512, 2 ** Math.floor(Math.log2(fitting))))
 }
 
@@ -211,24 +211,28 @@ export class NearestCentroids {
     signal?: AbortSignal,
   ): Promise<void> {
     const chunkFrames = Math.min(this.chunkFrames, source.frames)
-    let running: (() => Promise<void>) | undefined
-    for await (const chunk of source.chunks(chunkFrames)) {
-      signal?.throwIfAborted()
-      const x = tf.tensor2d(padded(chunk, chunkFrames * this.dim), [chunkFrames, this.dim])
-      const results = run(x)
-      x.dispose()
-      const { frames, start } = chunk
-      await running?.()
-      running = async () => {
-        const [labels, squares] = await Promise.all([results.labels.data(), results.squares.data()])
-        tf.dispose(results)
-        for (let i = 0; i < frames; i++) if (!Number.isFinite(squares[i]!)) throw notFinite(source, start + i)
-        // Rounding may give less than nothing.
-        const squaredDistances = (squares as Float32Array).map((square) => Math.max(0, square))
-        await visit({ start, frames, labels: labels as Int32Array, squaredDistances })
-      }
+    let running: { readonly results: Results; readonly frames: number; readonly start: number } | undefined
+    const finish = async ({ results, frames, start }: NonNullable<typeof running>): Promise<void> => {
+      const [labels, squares] = await Promise.all([results.labels.data(), results.squares.data()])
+      tf.dispose([results.labels, results.squares])
+      for (let i = 0; i < frames; i++) if (!Number.isFinite(squares[i]!)) throw notFinite(source, start + i)
+      // Rounding may give less than nothing.
+      const squaredDistances = (squares as Float32Array).map((square) => Math.max(0, square))
+      await visit({ start, frames, labels: labels as Int32Array, squaredDistances })
     }
-    await running?.()
+    try {
+      for await (const chunk of source.chunks(chunkFrames)) {
+        signal?.throwIfAborted()
+        const x = tf.tensor2d(padded(chunk, chunkFrames * this.dim), [chunkFrames, this.dim])
+        const before = running
+        running = { results: run(x), frames: chunk.frames, start: chunk.start }
+        x.dispose()
+        if (before) await finish(before)
+      }
+      if (running) await finish(running)
+    } finally {
+      if (running) tf.dispose([running.results.labels, running.results.squares])
+    }
   }
 
   /** The frames' variance is that within the clusters and that between them. */

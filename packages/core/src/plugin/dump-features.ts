@@ -1,5 +1,5 @@
-import { basename, dirname, extname, join } from 'node:path'
 import { mkdir } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index'
 import { featureDumpName, writeFeatureDump } from '../cluster/index'
 import type { Manifest } from '../data/index'
@@ -46,7 +46,10 @@ export const dumpFeatures = async (
 ): Promise<DumpDescription> => {
   const { rank, parts } = part
   if (!(Number.isInteger(rank) && Number.isInteger(parts) && rank >= 0 && rank < parts)) {
-    throw new ConfigError(`part ${rank} of ${parts} is none.`, { field: 'part', cure: 'Parts count from 0: 0/4 to 3/4.' })
+    throw new ConfigError(`part ${rank} of ${parts} is none.`, {
+      field: 'part',
+      cure: 'Parts count from 0: 0/4 to 3/4.',
+    })
   }
   const bound = (place: number) => Math.floor((place * manifest.length) / parts)
   const rows = parts === 1 ? manifest : manifest.select((row) => row >= bound(rank) && row < bound(rank + 1))

@@ -1,6 +1,7 @@
 export { type OpenCorpusOptions, openCorpus, openManifest, type TrainingCorpus } from './corpus'
 export { type CtcSearchOptions, type DecodingOptions, readDecoding } from './ctc-decoding'
 export { type BrokenPluginPackage, type DiscoveredPlugins, discoverPlugins, type PluginPackage } from './discover'
+export { type DumpDescription, type DumpFeaturesOptions, dumpFeatures } from './dump-features'
 export { type ExtractFeaturesOptions, extractFeatures, frontEndSource } from './feature-source'
 export {
   checkPlugin,
@@ -68,4 +69,3 @@ export {
   type TranscribeDatasetOptions,
   transcribeDataset,
 } from './transcribe-dataset'
-export { type DumpDescription, type DumpFeaturesOptions, dumpFeatures } from './dump-features'
