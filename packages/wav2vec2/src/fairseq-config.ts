@@ -100,13 +100,14 @@ export const readFairseqConfig = ({ settings, tensors, path }: FairseqCheckpoint
   const model: FairseqSettings = { ...defaults, ...inner.model, ...overrides }
   for (const [key, allowed] of required) {
     if (!allowed.includes(model[key]))
-      refuse(key, `${key} is ${JSON.stringify(model[key])}, which is not built.`, 'Use another checkpoint.')
+      refuse(key, `${key} is ${shown(model[key])}, which is not built.`, 'Use another checkpoint.')
   }
-  const layers = parseConvLayers(String(model.conv_feature_layers))
+  const text = model.conv_feature_layers
+  const layers = typeof text === 'string' ? parseConvLayers(text) : undefined
   if (!layers)
     return refuse(
       'conv_feature_layers',
-      `conv_feature_layers is ${JSON.stringify(model.conv_feature_layers)}.`,
+      `conv_feature_layers is ${shown(text)}.`,
       'It must be lists of (channels, kernel, stride).',
     )
   const finalDim = positive(model.final_dim) ?? (model.encoder_embed_dim as number)
@@ -157,6 +158,12 @@ export const readFairseqConfig = ({ settings, tensors, path }: FairseqCheckpoint
     path,
   )
   return { config, ctc, normalize: (inner.task.normalize ?? settings.task.normalize) === true }
+}
+
+/** A setting in a message; what a file holds in its place may be anything. */
+const shown = (value: unknown): string => {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 200))
+  return typeof value === 'object' && value !== null ? 'no plain value' : String(value)
 }
 
 const positive = (value: unknown): number | undefined => (typeof value === 'number' && value > 0 ? value : undefined)

@@ -147,8 +147,10 @@ describe('the configuration', () => {
     ['quantizer_depth', 2],
     ['quantize_input', true],
     ['target_glu', true],
+    ['conv_feature_layers', Object.create(null)],
+    ['quantizer_depth', 2n],
     ['conv_feature_layers', '__import__("os").system("ls")'],
-  ])('refuses %s = %s by name', (field, value) => {
+  ])('refuses %s = %o by name', (field, value) => {
     const error = (() => {
       try {
         return readFairseqConfig(described({ [field]: value }))
@@ -251,7 +253,7 @@ describe('a processor', () => {
 
   it('or of a dictionary file', async () => {
     const dictionary = join(folder, 'dict.ltr.txt')
-    await writeFile(dictionary, '| 94802\nE 51860\nT 38431\nA 33152\nO 31495\nN 28855\nI 28794\nH 27187\nS 26071\n')
+    await writeFile(dictionary, '| 94802\nE 51860\r\nT 38431\nA 33152\nO 31495\nN 28855\nI 28794\nH 27187\nS 26071\n')
     const { tokenizer } = await fairseqProcessor(fineTuned, { dictionary })
     expect(tokenizer.vocabJson()).toEqual((await fairseqProcessor(fineTuned)).tokenizer.vocabJson())
   })

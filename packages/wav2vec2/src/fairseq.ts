@@ -13,6 +13,7 @@ import {
   type PretrainedModel,
   renameTensors,
   type TensorSource,
+  type TorchFileOptions,
 } from '@babble/core'
 import type { Wav2Vec2Config } from './config'
 import { readFairseqConfig } from './fairseq-config'
@@ -74,9 +75,9 @@ const special = new Map([
  */
 export const fairseqProcessor = async (
   path: string,
-  options: { readonly dictionary?: string } = {},
+  options: TorchFileOptions & { readonly dictionary?: string } = {},
 ): Promise<Wav2Vec2Processor> => {
-  await using checkpoint = await openFairseqCheckpoint(path)
+  await using checkpoint = await openFairseqCheckpoint(path, options)
   const { config, normalize } = readFairseqConfig(checkpoint)
   const symbols = options.dictionary ? await readDictionary(options.dictionary) : checkpoint.dictionary
   const file = options.dictionary ?? path
@@ -106,7 +107,7 @@ const readDictionary = async (file: string): Promise<string[]> => {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new CheckpointError('the dictionary cannot be read.', { file, cause, cure: 'Check the path.' })
   })
-  const symbols = text.split('\n').filter(Boolean)
+  const symbols = text.split(/\r?\n/).filter(Boolean)
   return [
     ...['<s>', '<pad>', '</s>', '<unk>'],
     ...symbols.map((line) => line.replace(/ #fairseq:overwrite$/, '').replace(/ \d+$/, '')),

@@ -96,8 +96,12 @@ export function* lastPage(size: number): ByteParser<OggPage | undefined> {
   const tail = (yield { at: from, length: largestPage }).slice()
   for (let at = tail.length - 27; at >= 0; at--) {
     if (tail[at] !== 0x4f || asciiAt(tail, at, 4) !== 'OggS') continue
+    // The checksum of a page takes time: that of every "OggS" in it, too much.
+    const segments = tail[at + 26]!
+    const table = tail.subarray(at + 27, at + 27 + segments)
+    if (at + 27 + table.reduce((sum, length) => sum + length, segments) !== tail.length) continue
     const page = yield* readPage(from + at)
-    if (page !== undefined && page.at + page.bytes === size) return page
+    if (page !== undefined) return page
   }
   return undefined
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CheckpointError } from '../errors'
+import { absent, codeOf, writeError } from './file-errors'
+import { isStill, mayBeWriting } from './leftover'
 
 /** Name of the file that a directory written by {@link writeDirectoryAtomic} ends with. */
 const commitMarker = 'COMMIT'
@@ -12,14 +14,14 @@ const live = new Set<string>()
 const host = hostname().replace(/[^A-Za-z0-9-]/g, '_')
 
 /** `.name.HOST.PID.RANDOM.role`, beside the target: same file system, hidden, and telling whose it is. */
-function siblingName(target: string, role: 'partial' | 'previous'): string {
+function siblingName(target: string, role: 'partial' | 'previous' | 'claimed'): string {
   const name = `.${basename(target)}.${host}.${process.pid}.${randomBytes(6).toString('hex')}.${role}`
   return join(dirname(target), name)
 }
 
 function siblingPattern(target: string): RegExp {
   const name = basename(target).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return new RegExp(`^\\.${name}\\.([A-Za-z0-9_-]*)\\.(\\d+)\\.[0-9a-f]{12}\\.(partial|previous)$`)
+  return new RegExp(`^\\.${name}\\.([A-Za-z0-9_-]*)\\.(\\d+)\\.[0-9a-f]{12}\\.(partial|previous|claimed)$`)
 }
 
 /**
@@ -113,65 +115,62 @@ export async function isCompleteDirectory(dir: string): Promise<boolean> {
 }
 
 /**
+ * Takes `dir` away from its place and hands it to `use`, which is to empty it; then it is removed. Of all who try, in this process or
+ * another, one alone gets it; for the others, and where there is no `dir`, nothing happens. If `use` throws, or the process dies and
+ * {@link recoverDirectory} is called, `dir` is in its place again.
+ */
+export async function claimDirectory(dir: string, use: (claimed: string) => Promise<void>): Promise<void> {
+  const target = await realTarget(dir)
+  const claimed = siblingName(target, 'claimed')
+  live.add(claimed)
+  try {
+    if (!(await rename(target, claimed).then(() => true, absent))) return
+    try {
+      await use(claimed)
+      await rm(claimed, { recursive: true, force: true })
+    } catch (error) {
+      await rename(claimed, target).catch(() => undefined)
+      throw error
+    }
+  } finally {
+    live.delete(claimed)
+  }
+}
+
+/**
  * Tidies up after a process of this machine that died while replacing `dir`: if `dir` is missing, the finished new
  * directory, or else the old one, is put in its place; what else was left is removed. Directories of processes that are
- * still running are not touched.
+ * still running are not touched. What another machine had claimed is put back once it has not changed for a minute.
  */
 export async function recoverDirectory(dir: string): Promise<void> {
   const target = await realTarget(dir)
   const folder = dirname(target)
   const pattern = siblingPattern(target)
-  const left: { path: string; isPrevious: boolean }[] = []
+  const left: { path: string; role: string }[] = []
   for (const name of (await readdir(folder).catch(absent)) ?? []) {
     const match = pattern.exec(name)
     const path = join(folder, name)
-    if (match === null || match[1] !== host || live.has(path)) continue
-    if (!(await mayBeWriting(Number(match[2]), path))) left.push({ path, isPrevious: match[3] === 'previous' })
+    if (match === null || live.has(path)) continue
+    const [, writer, pid, role] = match as unknown as [string, string, string, string]
+    const isLeft =
+      writer === host ? !(await mayBeWriting(Number(pid), path)) : role === 'claimed' && (await isStill(path))
+    if (isLeft) left.push({ path, role })
   }
   if (left.length === 0) return
   if ((await stat(target).catch(absent)) === undefined) {
-    const previous = left.find((one) => one.isPrevious)
+    const previous = left.find(({ role }) => role === 'previous')
+    let successor = previous ?? left.find(({ role }) => role === 'claimed')
     // A partial directory may take the place only if an old one was being moved away for it.
-    let successor = previous
     for (const one of left)
-      if (previous !== undefined && !one.isPrevious && (await isCompleteDirectory(one.path))) successor = one
+      if (previous !== undefined && one.role === 'partial' && (await isCompleteDirectory(one.path))) successor = one
     if (successor !== undefined) {
-      await rename(successor.path, target)
+      // Another reader may have been faster.
+      await rename(successor.path, target).catch(absent)
       await syncFolder(folder)
       left.splice(left.indexOf(successor), 1)
     }
   }
   for (const { path } of left) await rm(path, { recursive: true, force: true })
-}
-
-/** Whether the process that a leftover names may still be at work on it. */
-async function mayBeWriting(pid: number, leftover: string): Promise<boolean> {
-  // Of this process, only the names in `live` are in use.
-  if (pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false
-  }
-  // Numbers are given again, soon after a restart of a container: a process that is younger than what it left did not write it.
-  const started = await startTime(pid)
-  const changed = (await stat(leftover).catch(absent))?.mtimeMs
-  return started === undefined || changed === undefined || started <= changed + 2000
-}
-
-/** When a process began, in milliseconds since 1970; undefined where /proc does not say. */
-async function startTime(pid: number): Promise<number | undefined> {
-  try {
-    const [uptime, status] = await Promise.all(
-      ['/proc/uptime', `/proc/${pid}/stat`].map((file) => readFile(file, 'utf8')),
-    )
-    // The second field, in brackets, is the program's name and may hold anything.
-    const ticks = Number(status!.slice(status!.lastIndexOf(')') + 2).split(' ')[19])
-    const age = Number.parseFloat(uptime!) - ticks / 100
-    return Number.isFinite(age) ? Date.now() - 1000 * age : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** The place that a path means once symbolic links are followed, so that a link stays a link. */
@@ -216,34 +215,4 @@ async function syncPath(path: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-}
-
-function absent(error: unknown): undefined {
-  const code = codeOf(error)
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
-}
-
-/** What to say when a file cannot be opened for reading. */
-export function openError(file: string, cause: unknown): CheckpointError {
-  const code = codeOf(cause)
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new CheckpointError('There is no such file.', { file, cure: 'Check the path.', cause })
-  }
-  return new CheckpointError(`The file cannot be read (${code ?? String(cause)}).`, {
-    file,
-    cure: 'Check its permissions.',
-    cause,
-  })
-}
-
-function writeError(file: string, error: unknown): unknown {
-  const code = codeOf(error)
-  if (code === undefined) return error
-  const cure =
-    code === 'ENOSPC' || code === 'EDQUOT' ? 'The disk is full: make room.' : 'Check the path and its permissions.'
-  return new CheckpointError(`It cannot be written (${code}).`, { file, cure, cause: error })
 }

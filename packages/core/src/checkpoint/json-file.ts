@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { CheckpointError } from '../errors'
-import { openError } from './atomic'
+import { openError } from './file-errors'
 
 /** No configuration or index is longer. */
 const longest = 100_000_000

@@ -51,6 +51,18 @@ describe('writeModelDirectory', () => {
     expect((await readdir(folder)).sort()).toEqual(['.git', 'README.md', 'config.json', 'model.safetensors'])
   })
 
+  it('does not take away a file that comes while it is written', async () => {
+    const dir = join(folder, 'late')
+    const read = async () => {
+      await mkdir(dir)
+      await writeFile(join(dir, 'vocab.json'), '{}')
+      return fromFloat32(Float32Array.of(1), [1])
+    }
+    const tensors = [['a', { dtype: 'F32', shape: [1], read }]] as const
+    await expect(writeModelDirectory(dir, { config: {}, tensors })).rejects.toMatchObject({ field: 'vocab.json' })
+    expect(await readdir(dir)).toEqual(['vocab.json'])
+  })
+
   it('refuses a further file outside the directory', async () => {
     const write = (name: string) => writeModelDirectory(folder, { config, tensors: [], extraFiles: { [name]: '' } })
     await expect(write('../x')).rejects.toThrow('cannot be the name')

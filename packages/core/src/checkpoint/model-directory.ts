@@ -2,6 +2,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CheckpointError } from '../errors'
 import { recoverDirectory, writeDirectoryAtomic, writeFileAtomic } from './atomic'
+import { denied } from './file-errors'
 import type { HostTensor, WritableTensor } from './host-tensor'
 import { readJsonObject } from './json-file'
 import { SafetensorsReader } from './safetensors'
@@ -45,8 +46,8 @@ export interface ModelDirectory {
  * @throws CheckpointError if a file is missing or damaged, or if an index and its shards disagree.
  */
 export async function openModelDirectory(dir: string, options: TorchFileOptions = {}): Promise<OpenModelDirectory> {
-  await recoverDirectory(dir)
-  await finishStaged(dir)
+  await recoverDirectory(dir).catch(denied)
+  await finishStaged(dir).catch(denied)
   const names = await readdir(dir).catch((cause: unknown) => {
     throw new CheckpointError('There is no such model directory.', {
       file: dir,
@@ -138,8 +139,20 @@ export async function writeModelDirectory(dir: string, content: ModelDirectoryCo
     await writeFileAtomic(join(to, configFile), `${JSON.stringify(config, null, 2)}\n`)
   }
   const ours = new Set([configFile, weightsFile, indexFile, 'COMMIT', ...Object.keys(extraFiles)])
-  const isDirectory = (await stat(dir).catch(() => undefined))?.isDirectory() ?? false
-  const foreign = isDirectory ? (await readdir(dir)).filter((name) => !ours.has(name) && !shardPattern.test(name)) : []
-  if (foreign.length === 0) await writeDirectoryAtomic(dir, write)
-  else await writeStaged(dir, write)
+  const findForeign = async () => {
+    const isDirectory = (await stat(dir).catch(() => undefined))?.isDirectory() ?? false
+    return isDirectory ? (await readdir(dir)).filter((name) => !ours.has(name) && !shardPattern.test(name)) : []
+  }
+  if ((await findForeign()).length > 0) return writeStaged(dir, write)
+  await writeDirectoryAtomic(dir, async (to) => {
+    await write(to)
+    // Writing takes long enough for someone else to put a file there, which would go with the old directory.
+    const [came] = await findForeign()
+    if (came === undefined) return
+    throw new CheckpointError(`${JSON.stringify(came)} came into it while the model was written.`, {
+      file: dir,
+      field: came,
+      cure: 'Save again: the file will be kept. Save a processor along with its model, or after it.',
+    })
+  })
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import {
   copyFile,
   mkdir,
@@ -11,7 +12,7 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,7 +23,7 @@ import { damagedCopies } from './hostile.fixture'
 import { openModelDirectory, readModelDirectory, writeModelDirectory } from './model-directory'
 import { readSafetensors, SafetensorsReader, writeSafetensors } from './safetensors'
 import { planShards } from './sharded-writer'
-import { writeStaged } from './staged-directory'
+import { finishStaged, writeStaged } from './staged-directory'
 import { lazyTensors } from './tensor-source'
 
 let folder: string
@@ -348,6 +349,33 @@ describe('a process that died while it replaced a model among other files', () =
       expect(read).toEqual({ version: 2 })
       expect((await readdir(folder)).includes('.babble-new-model')).toBe(false)
     }
+  })
+
+  it('is moved by one alone, however many open the directory at once', async () => {
+    await writeFile(join(folder, 'README.md'), 'mine')
+    await writeModelDirectory(folder, { config, tensors: old })
+    for (let round = 0; round < 10; round++) {
+      await writeModelDirectory(join(folder, '.babble-new-model'), { config: { round }, tensors: fresh })
+      const open = async (delay: number) => {
+        // A system call later each.
+        for (let i = 0; i < delay; i++) await stat(folder)
+        await finishStaged(folder)
+      }
+      await Promise.all(Array.from({ length: 8 }, (_, delay) => open(delay)))
+      expect(await readModelDirectory(folder)).toMatchObject({ config: { round }, tensors: new Map(fresh) })
+      expect((await readdir(folder)).sort()).toEqual(['README.md', 'config.json', 'model.safetensors'])
+    }
+  })
+
+  it('is moved on where a process that moved it died', async () => {
+    await writeFile(join(folder, 'README.md'), 'mine')
+    await writeModelDirectory(folder, { config, tensors: old })
+    const dead = spawnSync(process.execPath, ['-e', '']).pid
+    const place = `..babble-new-model.${hostname().replace(/[^A-Za-z0-9-]/g, '_')}.${dead}.0123456789ab.claimed`
+    await writeModelDirectory(join(folder, place), { config: { version: 2 }, tensors: fresh })
+    await rm(join(folder, 'model.safetensors'))
+    expect(await readModelDirectory(folder)).toMatchObject({ config: { version: 2 }, tensors: new Map(fresh) })
+    expect((await readdir(folder)).sort()).toEqual(['README.md', 'config.json', 'model.safetensors'])
   })
 
   it('does not touch the old model before the new one is whole', async () => {

@@ -1,6 +1,6 @@
 import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isCompleteDirectory, writeDirectoryAtomic } from './atomic'
+import { claimDirectory, isCompleteDirectory, recoverDirectory, writeDirectoryAtomic } from './atomic'
 import { readShardIndex } from './shard-index'
 import { indexFile, shardPattern, weightsFile } from './sharded-writer'
 
@@ -19,10 +19,17 @@ export async function writeStaged(dir: string, fill: (temporaryDirectory: string
   await finishStaged(dir)
 }
 
-/** Finishes what a process that died in {@link writeStaged} had begun; does nothing if there is nothing. */
+/**
+ * Finishes what a process that died in {@link writeStaged} had begun; does nothing if there is nothing, or another process is at it: two
+ * of them could take one's new files for the old ones.
+ */
 export async function finishStaged(dir: string): Promise<void> {
-  const from = join(dir, staging)
-  if (!(await isCompleteDirectory(from))) return
+  const staged = join(dir, staging)
+  await recoverDirectory(staged)
+  if (await isCompleteDirectory(staged)) await claimDirectory(staged, (claimed) => moveModel(claimed, dir))
+}
+
+async function moveModel(from: string, dir: string): Promise<void> {
   const rank = (name: string) => (entryPoints.includes(name) ? 1 : 0)
   const names = (await readdir(from)).filter((name) => name !== 'COMMIT').sort((a, b) => rank(a) - rank(b))
   if (names.some((name) => entryPoints.includes(name))) {
@@ -32,11 +39,5 @@ export async function finishStaged(dir: string): Promise<void> {
     const old = (await readdir(dir)).filter((name) => shardPattern.test(name) && !shards.has(name))
     for (const name of old) await rm(join(dir, name), { force: true })
   }
-  for (const name of names) {
-    await rename(join(from, name), join(dir, name)).catch((error: NodeJS.ErrnoException) => {
-      // A reader may have moved it already.
-      if (error.code !== 'ENOENT') throw error
-    })
-  }
-  await rm(from, { recursive: true, force: true })
+  for (const name of names) await rename(join(from, name), join(dir, name))
 }

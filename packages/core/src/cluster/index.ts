@@ -5,7 +5,7 @@ export { arrayFrames, type FrameChunk, type FrameSource } from './frame-source'
 export { type KMeansOptions, type KMeansProgress, type KMeansResult, kMeans } from './k-means'
 export { type MiniBatchKMeansOptions, type MiniBatchProgress, miniBatchKMeans } from './mini-batch-k-means'
 export { MiniBatchUpdater, type MiniBatchUpdaterOptions } from './mini-batch-updater'
-export type { LabelledChunk, NearestCentroids } from './nearest-centroids'
+export type { LabelledChunk, NearestCentroids, PassOptions, PassTotals, Spread } from './nearest-centroids'
 export {
   type ClusterQuality,
   ClusterQualityMeter,

@@ -165,6 +165,33 @@ describe.each(enginesUnderTest())('k-means on %s', (engine) => {
     expect(source.passes).toBe(3)
   })
 
+  it('gives the inertia of each pass, also of those that know the spread of the frames from the first', async () => {
+    const x = blobs(corners, 50, 3).map((value) => value + 20)
+    const init = Float32Array.from(corners.flat(), (value) => value + 25)
+    const inertias: number[] = []
+    const options = {
+      clusters: 4,
+      init,
+      tolerance: 0,
+      onIteration: ({ inertia }: { inertia: number }) => inertias.push(inertia),
+    }
+    const { inertia } = await kMeans(arrayFrames(x, 3), { ...options, maxIterations: 4 })
+    const expected: number[] = []
+    for (let maxIterations = 1; maxIterations <= 4; maxIterations++) {
+      const { codebook } = await kMeans(arrayFrames(x, 3), { clusters: 4, init, tolerance: 0, maxIterations })
+      let sum = 0
+      for (let i = 0; i < x.length; i += 3) {
+        const distances = corners.map((_, k) =>
+          [0, 1, 2].reduce((total, j) => total + (x[i + j]! - codebook.centroids[k * 3 + j]!) ** 2, 0),
+        )
+        sum += Math.min(...distances)
+      }
+      expected.push(sum)
+    }
+    expectClose([...inertias.slice(1), inertia], expected, { relative: 1e-6 })
+    expect(inertias).toHaveLength(4)
+  })
+
   it('stops when told to', async () => {
     const controller = new AbortController()
     const running = kMeans(arrayFrames(blobs(corners, 50, 3), 3), {

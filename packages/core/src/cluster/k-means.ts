@@ -30,7 +30,7 @@ export interface KMeansOptions {
   readonly maxIterations?: number
   /** Ends when the centroids move by no more than this share of the data's mean variance, squared. 0: when they stand still. Default 1e-4. */
   readonly tolerance?: number
-  /** Frames that are on the engine at a time. Default: what fits the processor's caches. */
+  /** Frames that are on the engine at a time. Default: some 50 MB of them. */
   readonly chunkFrames?: number
   readonly onIteration?: (progress: KMeansProgress) => void
   readonly signal?: AbortSignal
@@ -67,19 +67,21 @@ export const kMeans = async (source: FrameSource, options: KMeansOptions): Promi
     let iterations = 0
     let converged = false
     let standing: PassTotals | undefined
+    let known: Pick<PassTotals, 'spread'> | undefined
     while (iterations < maxIterations && !converged) {
-      const totals = await nearest.accumulate(source, signal)
+      const totals = await nearest.accumulate(source, { ...known, ...(signal && { signal }) })
+      known = { spread: totals.spread }
       const relocated = await relocateEmpty(source, nearest, totals, signal)
       const moved = meansOf(totals, nearest.centroids, source.dim)
       const shift = squaredShift(moved, nearest.centroids)
       iterations++
       options.onIteration?.({ iteration: iterations, inertia: totals.inertia, shift, relocated })
-      converged = shift <= tolerance * totals.variance
+      converged = shift <= tolerance * totals.spread.variance
       nearest.centroids = moved
       if (shift === 0) standing = totals
     }
     // The sums so far are those of the centroids before the last move.
-    const { inertia, counts } = standing ?? (await nearest.accumulate(source, signal))
+    const { inertia, counts } = standing ?? (await nearest.accumulate(source, { ...known, ...(signal && { signal }) }))
     const codebook = new Codebook(Float32Array.from(nearest.centroids), source.dim, {
       algorithm: 'lloyd',
       seed: String(seed),

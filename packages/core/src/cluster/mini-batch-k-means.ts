@@ -94,7 +94,7 @@ export const miniBatchKMeans = async (source: FrameSource, options: MiniBatchKMe
     }
     const nearest = new NearestCentroids(updater.centroids, source.dim, options.chunkFrames)
     try {
-      const { inertia, counts } = await nearest.accumulate(source, signal)
+      const { inertia, counts } = await nearest.accumulate(source, { ...(signal && { signal }) })
       const codebook = new Codebook(Float32Array.from(updater.centroids), source.dim, {
         algorithm: 'mini-batch',
         seed: String(seed),
@@ -157,11 +157,13 @@ const bestStart = async (source: FrameSource, options: MiniBatchKMeansOptions): 
   const validation = arrayFrames(await sampleFrames(source, count, rng.fold('validation')), source.dim)
   const nearest = new NearestCentroids(best, source.dim, chunkFrames)
   try {
-    let { inertia: lowest } = await nearest.accumulate(validation, signal)
+    const first = await nearest.accumulate(validation, { ...(signal && { signal }) })
+    const { spread } = first
+    let lowest = first.inertia
     for (let run = 1; run < initRuns; run++) {
       const centroids = await start(run)
       nearest.centroids = centroids
-      const { inertia } = await nearest.accumulate(validation, signal)
+      const { inertia } = await nearest.accumulate(validation, { spread, ...(signal && { signal }) })
       if (inertia < lowest) [best, lowest] = [centroids, inertia]
     }
   } finally {

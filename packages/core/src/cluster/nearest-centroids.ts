@@ -11,8 +11,22 @@ export interface PassTotals {
   readonly sums: Float64Array
   /** Sum of the squared distances to the nearest centroids. */
   readonly inertia: number
+  readonly spread: Spread
+}
+
+/** How far a source's frames lie apart: the same in every pass. */
+export interface Spread {
   /** Mean over the dimensions of the frames' variance. */
   readonly variance: number
+  /** A point, and the sum of the frames' squared distances to it. */
+  readonly center: Float64Array
+  readonly squares: number
+}
+
+export interface PassOptions {
+  readonly signal?: AbortSignal
+  /** From an earlier pass over the same frames: it need not be worked out again. */
+  readonly spread?: Spread
 }
 
 /** Labels of consecutive frames; what lies beyond `frames` in the arrays is no frame's. */
@@ -21,16 +35,25 @@ export interface LabelledChunk {
   readonly start: number
   readonly frames: number
   readonly labels: Int32Array
-  /** To the nearest centroid. */
+  /** To the nearest centroid; rounding may give less than nothing. */
   readonly squaredDistances: Float32Array
+  /** @internal Squared distances to the center, where they were worked out. */
+  readonly fromCenter: Float32Array
 }
 
-type Results = { readonly labels: tf.Tensor1D; readonly squares: tf.Tensor1D }
+/** What a program gives of a chunk, `[frames]` each. */
+interface Results {
+  readonly labels: tf.Tensor1D
+  /** Squared distances to the nearest centroid; in later passes, less those to the center. */
+  readonly squares: tf.Tensor1D
+  /** Squared distances to the center; empty in later passes. */
+  readonly fromCenter: tf.Tensor1D
+}
 
 /** Chunks whose sums are added in float32 on the device before they go on in float64 on the host. */
 const chunksPerFlush = 16
 
-/** Frames of a chunk: features and scores of a chunk should fit in a processor's caches. */
+/** Frames of a chunk: so many that what each costs besides its frames does not count, in 25 MB of features and as many of scores at most. */
 const framesPerChunk = (dim: number, clusters: number): number => {
   const fitting = 6_400_000 / Math.max(dim, clusters)
   return Math.min(32768, Math.max(512, 2 ** Math.floor(Math.log2(fitting))))
@@ -100,6 +123,7 @@ const fromCenter = (x: tf.Tensor2D, { center }: PlacedCentroids): tf.Tensor1D =>
 export class NearestCentroids {
   readonly chunkFrames: number
   readonly #accumulate
+  readonly #accumulateScores
   readonly #label
   #centroids: Float64Array
   #placed: PlacedCentroids
@@ -118,16 +142,20 @@ export class NearestCentroids {
     this.chunkFrames = chunkFrames ?? framesPerChunk(dim, clusters)
     const search = (x: tf.Tensor2D, placed: PlacedCentroids): Results => {
       const { labels, lowest } = lowestRow(scoresOf(x, placed))
-      return { labels, squares: tf.add(fromCenter(x, placed), tf.mul(lowest, 2)) }
+      const own = fromCenter(x, placed)
+      return { labels, squares: tf.add(own, tf.mul(lowest, 2)), fromCenter: own }
+    }
+    const searchScores = (x: tf.Tensor2D, placed: PlacedCentroids): Results => {
+      const { labels, lowest } = lowestRow(scoresOf(x, placed))
+      return { labels, squares: tf.mul(lowest, 2), fromCenter: tf.zeros([0]) }
+    }
+    const accumulate = (find: typeof search) => (x: tf.Tensor2D, placed: PlacedCentroids, sums: tf.Tensor2D) => {
+      const results = find(x, placed)
+      return { ...results, sums: tf.add(sums, sumByLabel(x, results.labels, clusters)) as tf.Tensor2D }
     }
     this.#label = compile(search, { name: 'k-means labels' })
-    this.#accumulate = compile(
-      (x: tf.Tensor2D, placed: PlacedCentroids, sums: tf.Tensor2D) => {
-        const results = search(x, placed)
-        return { ...results, sums: tf.add(sums, sumByLabel(x, results.labels, clusters)) as tf.Tensor2D }
-      },
-      { name: 'k-means pass' },
-    )
+    this.#accumulate = compile(accumulate(search), { name: 'k-means pass' })
+    this.#accumulateScores = compile(accumulate(searchScores), { name: 'k-means later pass' })
     this.#centroids = centroids
     ;[this.#center, this.#placed] = place(centroids, dim)
   }
@@ -152,11 +180,12 @@ export class NearestCentroids {
    *
    * @throws DataError naming the file and frame of a number that is not finite.
    */
-  async accumulate(source: FrameSource, signal?: AbortSignal): Promise<PassTotals> {
+  async accumulate(source: FrameSource, { signal, spread }: PassOptions = {}): Promise<PassTotals> {
     const { dim, clusters } = this
     const counts = new Float64Array(clusters)
     const sums = new Float64Array(clusters * dim)
-    let inertia = 0
+    const run = spread ? this.#accumulateScores : this.#accumulate
+    let [squares, own] = [0, 0]
     let onDevice = tf.zeros<tf.Rank.R2>([clusters, dim])
     let chunks = 0
     const flush = async (): Promise<void> => {
@@ -166,15 +195,16 @@ export class NearestCentroids {
     await this.#pipeline(
       source,
       (x) => {
-        const { sums: added, ...rest } = this.#accumulate(x, this.#placed, onDevice)
+        const { sums: added, ...rest } = run(x, this.#placed, onDevice)
         onDevice.dispose()
         onDevice = added
         return rest
       },
-      async ({ frames, labels, squaredDistances }) => {
+      async ({ frames, labels, squaredDistances, fromCenter }) => {
         for (let i = 0; i < frames; i++) {
           counts[labels[i]!]!++
-          inertia += squaredDistances[i]!
+          squares += squaredDistances[i]!
+          own += fromCenter[i] ?? 0
         }
         if (++chunks % chunksPerFlush > 0) return
         await flush()
@@ -185,7 +215,11 @@ export class NearestCentroids {
     )
       .then(flush)
       .finally(() => onDevice.dispose())
-    return { frames: source.frames, counts, sums, inertia, variance: this.#variance(counts, sums, inertia) }
+    const { frames } = source
+    if (!spread) return { frames, counts, sums, inertia: Math.max(0, squares), spread: this.#spread(frames, sums, own) }
+    // The scores are from the squared distances to the center of these centroids.
+    const inertia = squares + squaresFrom(this.#center, spread, frames, sums)
+    return { frames, counts, sums, inertia: Math.max(0, inertia), spread }
   }
 
   /** Labels all frames, in order. */
@@ -200,6 +234,7 @@ export class NearestCentroids {
   dispose(): void {
     tf.dispose(this.#placed as unknown as tf.TensorContainer)
     this.#accumulate.dispose()
+    this.#accumulateScores.dispose()
     this.#label.dispose()
   }
 
@@ -213,12 +248,20 @@ export class NearestCentroids {
     const chunkFrames = Math.min(this.chunkFrames, source.frames)
     let running: { readonly results: Results; readonly frames: number; readonly start: number } | undefined
     const finish = async ({ results, frames, start }: NonNullable<typeof running>): Promise<void> => {
-      const [labels, squares] = await Promise.all([results.labels.data(), results.squares.data()])
-      tf.dispose([results.labels, results.squares])
+      const [labels, squares, own] = await Promise.all([
+        results.labels.data(),
+        results.squares.data(),
+        results.fromCenter.data(),
+      ])
+      disposeOf(results)
       for (let i = 0; i < frames; i++) if (!Number.isFinite(squares[i]!)) throw notFinite(source, start + i)
-      // Rounding may give less than nothing.
-      const squaredDistances = (squares as Float32Array).map((square) => Math.max(0, square))
-      await visit({ start, frames, labels: labels as Int32Array, squaredDistances })
+      await visit({
+        start,
+        frames,
+        labels: labels as Int32Array,
+        squaredDistances: squares as Float32Array,
+        fromCenter: own as Float32Array,
+      })
     }
     try {
       for await (const chunk of source.chunks(chunkFrames)) {
@@ -231,29 +274,33 @@ export class NearestCentroids {
       }
       if (running) await finish(running)
     } finally {
-      if (running) tf.dispose([running.results.labels, running.results.squares])
+      if (running) disposeOf(running.results)
     }
   }
 
-  /** The frames' variance is that within the clusters and that between them. */
-  #variance(counts: Float64Array, sums: Float64Array, inertia: number): number {
-    const { dim, clusters } = this
-    const mean = new Float64Array(dim)
-    let frames = 0
-    let squares = inertia
-    for (let k = 0; k < clusters; k++) {
-      const count = counts[k]!
-      frames += count
-      for (let j = 0; j < dim; j++) {
-        const center = this.#center[j]!
-        const offset = this.#centroids[k * dim + j]! - center
-        const sum = sums[k * dim + j]! - count * center
-        squares += offset * (2 * sum - count * offset)
-        mean[j]! += sum
-      }
-    }
-    return Math.max(0, squares / frames - mean.reduce((total, sum) => total + (sum / frames) ** 2, 0)) / dim
+  #spread(frames: number, sums: Float64Array, squares: number): Spread {
+    const center = this.#center
+    const ofMean = totalsOf(sums, this.dim).reduce((total, sum, j) => total + (sum / frames - center[j]!) ** 2, 0)
+    return { variance: Math.max(0, squares / frames - ofMean) / this.dim, center, squares }
   }
+}
+
+const disposeOf = ({ labels, squares, fromCenter }: Results): void => tf.dispose([labels, squares, fromCenter])
+
+/** Sum over the clusters: that of all frames. */
+const totalsOf = (sums: Float64Array, dim: number): Float64Array => {
+  const totals = new Float64Array(dim)
+  for (let i = 0; i < sums.length; i++) totals[i % dim]! += sums[i]!
+  return totals
+}
+
+/** Sum of the frames' squared distances to `center`, from that to another point. */
+const squaresFrom = (center: Float64Array, spread: Spread, frames: number, sums: Float64Array): number => {
+  const totals = totalsOf(sums, center.length)
+  return center.reduce((squares, value, j) => {
+    const step = value - spread.center[j]!
+    return squares + step * (frames * (value + spread.center[j]!) - 2 * totals[j]!)
+  }, spread.squares)
 }
 
 /** The chunk's numbers, with zeros up to `length`: the sums do not see them, and labels of what is no frame are not looked at. */

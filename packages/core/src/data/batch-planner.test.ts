@@ -105,6 +105,12 @@ describe('BatchPlanner', () => {
     )
   })
 
+  it('makes finite batches of items without samples', () => {
+    const planner = new BatchPlanner([0, 0, 0, 4, 4], { maxSamples: 8, buckets: 2, seed: 0 })
+    const items = Array.from({ length: planner.batchesPerEpoch }, (_, at) => planner.batch(0, at).indices).flat()
+    expect([...new Set(items)].sort()).toEqual([0, 1, 2, 3, 4])
+  })
+
   it('says how much is padding', () => {
     expect(new BatchPlanner([5, 10], { batchSize: 1, seed: 0 }).paddingShare).toBeCloseTo(0.25)
     expect(new BatchPlanner([5, 10], { batchSize: 1, buckets: 2, seed: 0 }).paddingShare).toBe(0)

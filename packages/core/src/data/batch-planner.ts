@@ -85,7 +85,7 @@ export class BatchPlanner {
     const planned: Bucket[] = []
     let [start, carried, firstBatch, padded] = [0, 0, 0, 0]
     for (const [index, bound] of this.bounds.entries()) {
-      const fitting = batchSize ?? Math.floor(maxSamples! / bound / multipleOf) * multipleOf
+      const fitting = batchSize ?? Math.floor(maxSamples! / Math.max(1, bound) / multipleOf) * multipleOf
       const size = Math.max(multipleOf, fitting)
       const members = counts[index]!
       const batches = Math.floor((carried + members) / size)

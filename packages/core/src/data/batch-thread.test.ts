@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { DataError } from '../errors'
 import type { BatchSource } from './batch-source'
@@ -48,6 +49,14 @@ describe('batchesInThread', () => {
     const broken = inThread({ broken: true })
     await expect(broken.batch(0, 0)).rejects.toThrow('corpus: it cannot be made. Make another.')
     await broken.close!()
+  })
+
+  it('lets go of each batch, however long the signal that could give it up lives', async () => {
+    const source = inThread({ rows: 5 })
+    const { signal } = new AbortController()
+    for (let round = 0; round < 3; round++) await source.batch(0, 0, signal)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await source.close!()
   })
 
   it('can be given up', async () => {

@@ -106,8 +106,16 @@ class BatchThread<B extends HostBatch> {
     return new Promise<B>((resolve, reject) => {
       const worker = this.#start()
       const id = this.#nextId++
-      this.#waiting.set(id, { resolve, reject })
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      const onAbort = () => reject(signal!.reason)
+      // A listener left on the signal, which lives as long as the run, would keep the batch too.
+      const settle =
+        <T>(callback: (value: T) => void) =>
+        (value: T) => {
+          signal?.removeEventListener('abort', onAbort)
+          callback(value)
+        }
+      this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
+      signal?.addEventListener('abort', onAbort, { once: true })
       worker.ref()
       worker.postMessage({ id, epoch, index } satisfies BatchRequest)
     })

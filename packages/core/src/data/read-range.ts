@@ -12,9 +12,16 @@ export interface FileRange {
 /**
  * The bytes of a file, or of one recording in a shard.
  *
- * @throws AudioError naming a file that cannot be read, DataError for a part that the file does not have.
+ * @throws AudioError naming a file that cannot be read, DataError for a part that the file does not have, or whose length is missing.
  */
 export const readRange = async ({ file, offset, bytes }: FileRange): Promise<Uint8Array> => {
+  if (offset !== undefined && bytes === undefined) {
+    throw new DataError(`a recording begins at byte ${offset}, but its length is not known.`, {
+      file,
+      field: 'bytes',
+      cure: 'Give "bytes" beside "offset" in the manifest: indexShards writes both.',
+    })
+  }
   try {
     if (offset === undefined || bytes === undefined) return await readFile(file)
     const handle = await open(file)

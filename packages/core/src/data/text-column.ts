@@ -37,7 +37,9 @@ class PlainColumn implements TextColumn {
   at(row: number): string | undefined {
     const start = this.starts[row]
     const end = this.starts[row + 1]
-    if (start === undefined || end === undefined || this.bytes[start] === absent) return undefined
+    if (start === undefined || end === undefined) return undefined
+    // An empty text has no byte of its own: what stands at its start belongs to the next row.
+    if (end > start && this.bytes[start] === absent) return undefined
     return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, end - start).toString()
   }
 }

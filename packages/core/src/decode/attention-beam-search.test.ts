@@ -264,3 +264,13 @@ const ctcOfAll = (logProbs: Float64Array, size: number): Map<string, number> => 
   }
   return texts
 }
+
+describe('ctcPrefixScorer', () => {
+  it('never hears a token that CTC does not have', () => {
+    const logProbs = [Float64Array.of(-1, -0.5, -1, -0.5)]
+    const { start, score, next } = ctcPrefixScorer({ logProbs, vocabularySize: 2, endId: 9, weight: 1 })
+    expect(score(start(0), 1)).toBeLessThan(0)
+    expect(score(start(0), 2)).toBe(Number.NEGATIVE_INFINITY)
+    expect(score(next(start(0), 2), 1)).toBe(Number.NEGATIVE_INFINITY)
+  })
+})

@@ -52,13 +52,16 @@ const misfit = (
   missing: readonly string[],
   unexpected: readonly string[],
   cures: Readonly<Record<string, string>>,
+  storedAs: (name: string) => readonly string[],
 ): { message: string; field: string; cure: string } | undefined => {
-  const misshapen = [...state].flatMap(([name, { shape }]) => {
-    const found = source.entries.get(name)?.shape
-    return found && found.join() !== shape.join()
-      ? [{ name, text: `${name} (${shapeText(found)}, not ${shapeText(shape)})` }]
-      : []
-  })
+  const misshapen = [...state].flatMap(([name, { shape }]) =>
+    storedAs(name).flatMap((stored) => {
+      const found = source.entries.get(stored)!.shape
+      return found.join() === shape.join()
+        ? []
+        : [{ name, text: `${stored} (${shapeText(found)}, not ${shapeText(shape)})` }]
+    }),
+  )
   const held = unexpected.map((name) => `${name} ${shapeText(source.entries.get(name)!.shape)}`)
   const problems = [
     missing.length > 0 ? `it lacks ${missing.join(', ')}` : '',
@@ -90,25 +93,28 @@ export const loadTensors = async (model: Module, checkpoint: TensorSource, fit: 
     variants(name, fit.basePrefix).find((variant) => state.has(variant) || aliases.has(variant)) ?? name
   const source = renameTensors(checkpoint, inModel)
   const has = (name: string) => source.entries.has(name)
-  const otherNames = (name: string) =>
-    [...aliases].filter(([alias, first]) => first === name && has(alias)).map(([alias]) => alias)
+  /** The names under which the checkpoint has a parameter of the model: its own, and those of modules that share it. */
+  const storedAs = (name: string) => [
+    ...(has(name) ? [name] : []),
+    ...[...aliases].filter(([alias, first]) => first === name && has(alias)).map(([alias]) => alias),
+  ]
   const bare = (name: string) => (name.startsWith(fit.basePrefix) ? name.slice(fit.basePrefix.length) : name)
   const may = (prefixes: readonly string[]) => (name: string) =>
     prefixes.some((prefix) => bare(name).startsWith(prefix))
 
   const unknown = [...source.entries.keys()].filter((name) => !state.has(name) && !aliases.has(name))
-  const absent = [...state.keys()].filter((name) => !has(name) && otherNames(name).length === 0)
+  const absent = [...state.keys()].filter((name) => storedAs(name).length === 0)
   const ignored = unknown.filter(may(fit.ignored))
   const initialised = absent.filter(may(fit.initialised))
   const missing = absent.filter((name) => !initialised.includes(name))
   const unexpected = unknown.filter((name) => !ignored.includes(name))
-  const problem = misfit(state, source, missing, unexpected, fit.cures ?? {})
+  const problem = misfit(state, source, missing, unexpected, fit.cures ?? {}, storedAs)
   if (problem) {
     throw new CheckpointError(problem.message, { file: checkpoint.path, field: problem.field, cure: problem.cure })
   }
 
   for (const [name, variable] of state) {
-    const stored = [...(has(name) ? [name] : []), ...otherNames(name)]
+    const stored = storedAs(name)
     if (stored.length === 0) continue
     const read = async (from: string) => {
       const host = await source.read(from)

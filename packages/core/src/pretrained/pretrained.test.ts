@@ -250,5 +250,7 @@ describe('loadTensors', () => {
       ...biases(['inner.bias']),
     ]
     await expect(load(different)).rejects.toThrow('tied.weight and inner.weight differ')
+    const misshapen = [...outer, ['tied.weight', vector(1, 2)] as [string, HostTensor], ...biases(['inner.bias'])]
+    await expect(load(misshapen)).rejects.toThrow('shapes differ: tied.weight ([2], not [3, 3])')
   })
 })

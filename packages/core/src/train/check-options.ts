@@ -23,6 +23,15 @@ export const checkOptions = (options: TrainerOptions): void => {
   if (!Number.isSafeInteger(options.seed)) {
     throw new ConfigError(`seed is ${options.seed}; it must be a whole number.`, { field: 'seed' })
   }
+  const monitors = ['non-finite', ...(options.monitors ?? []).map(({ name }) => name)]
+  const twice = monitors.find((name, index) => monitors.indexOf(name) !== index)
+  if (twice !== undefined) {
+    throw new ConfigError(`there are two monitors of the name "${twice}", which checkpoints could not tell apart.`, {
+      field: 'monitors',
+      cure:
+        twice === 'non-finite' ? 'The trainer has this one itself: set nonFinitePatience.' : 'Give each its own name.',
+    })
+  }
   if (options.keepBest && !options.evaluate) {
     throw new ConfigError('there is no evaluation to rank checkpoints by.', {
       field: 'keepBest',

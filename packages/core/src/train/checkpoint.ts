@@ -3,6 +3,7 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
+import { z } from 'zod'
 import {
   type HostTensor,
   isCompleteDirectory,
@@ -143,25 +144,55 @@ export const removeCheckpoints = async (runDirectory: string, steps: readonly nu
   }
 }
 
+const cure = 'Remove the checkpoint to use the one before.'
+
+const readJson = async (file: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (cause) {
+    throw new CheckpointError('this file cannot be read, or is not JSON.', { file, cause, cure })
+  }
+}
+
+const count = z.number().int().nonnegative()
+const numbers = z.record(z.string(), z.number())
+const stateSchema = z.object({
+  step: count,
+  epoch: count,
+  nextBatch: z.object({ epoch: count, index: count }),
+  seed: z.number(),
+  objective: z.string(),
+  data: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  evaluatedStep: z.number().int(),
+  logRecords: count,
+  seconds: z.number(),
+  window: z.object({ steps: count, sums: numbers, counts: numbers }),
+  monitors: z.record(z.string(), z.unknown()),
+  retention: z.object({
+    metric: z.string(),
+    mode: z.enum(['min', 'max']),
+    best: z.array(z.object({ step: count, value: z.number() })),
+  }),
+  skipped: count,
+  savedBatches: count,
+})
+
 const readState = async (directory: string): Promise<TrainerState> => {
   const file = join(directory, STATE_FILE)
-  let state: TrainerState
-  try {
-    state = JSON.parse(await readFile(file, 'utf8')) as TrainerState
-  } catch (cause) {
-    throw new CheckpointError('this trainer state cannot be read.', {
-      file,
-      cause,
-      cure: 'Remove the checkpoint to use the one before.',
-    })
-  }
-  if (state.format !== CHECKPOINT_FORMAT) {
-    throw new CheckpointError(`format ${state.format}, where ${CHECKPOINT_FORMAT} is expected.`, {
+  const content = await readJson(file)
+  const format = (content as Partial<TrainerState> | null)?.format
+  if (format !== CHECKPOINT_FORMAT) {
+    throw new CheckpointError(`format ${format}, where ${CHECKPOINT_FORMAT} is expected.`, {
       file,
       field: 'format',
+      cure: 'Go on with the version of this program that wrote it, or take another run directory.',
     })
   }
-  return state
+  const { success, data, error } = stateSchema.safeParse(content)
+  if (success) return { ...data, format }
+  const { path, message } = error.issues[0]!
+  throw new CheckpointError(`"${path.join('.')}" cannot be used (${message}).`, { file, field: path.join('.'), cure })
 }
 
 /** Fields in which two configurations differ, as `name: there -> here`. */
@@ -187,7 +218,7 @@ const checkExpectations = async (
   const found = differences({ seed, objective, data }, run)
   const configFile = join(directory, CONFIG_FILE)
   if (modelConfig && existsSync(configFile)) {
-    found.push(...differences(JSON.parse(await readFile(configFile, 'utf8')) as Record<string, unknown>, modelConfig))
+    found.push(...differences(((await readJson(configFile)) ?? {}) as Record<string, unknown>, modelConfig))
   }
   if (found.length > 0) {
     throw new CheckpointError(`the checkpoint is of another run.\n  ${found.join('\n  ')}\n`, {

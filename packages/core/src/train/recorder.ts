@@ -43,7 +43,7 @@ export class Recorder {
   readonly #window = new MetricWindow()
   readonly #speed = new SpeedMeter()
   #events: EventFile | undefined
-  /** Seconds of training in earlier sessions. */
+  /** Seconds of training that this trainer's clock has not seen: those of earlier processes. */
   #secondsBefore = 0
   /** Where the current window began. */
   #windowStart = { seconds: 0, waited: 0 }
@@ -81,7 +81,8 @@ export class Recorder {
     })
     this.#openEvents(state, config)
     if (state) {
-      this.#secondsBefore = state.seconds
+      // The clock goes on from session to session of one trainer, whose time the checkpoint has counted already.
+      this.#secondsBefore = state.seconds - this.#speed.seconds
       this.#window.restore(state.window)
     }
   }

@@ -56,9 +56,25 @@ export const readRunLog = (directory: string): RunRecord[] => {
       return [parse(line)]
     } catch (cause) {
       if (index === lines.length - 1) return []
-      throw new TrainingError(`line ${index + 1} is not a record of a run log.`, { file, cause })
+      throw new TrainingError(`line ${index + 1} is not a record of a run log.`, {
+        file,
+        cause,
+        cure: 'Remove the line; the run does not need it to go on.',
+      })
     }
   })
+}
+
+const readInfo = (file: string): Record<string, unknown> => {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+  } catch (cause) {
+    throw new TrainingError('this file cannot be read, or is not JSON.', {
+      file,
+      cause,
+      cure: 'Remove it; the run does not need it to go on.',
+    })
+  }
 }
 
 /**
@@ -94,7 +110,7 @@ export class RunLog {
     const text = kept.map((record) => `${JSON.stringify(record)}\n`).join('')
     await writeFileAtomic(join(this.#directory, METRICS_FILE), text)
     const file = join(this.#directory, RUN_FILE)
-    if (step > 0 && existsSync(file)) this.#info = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    if (step > 0 && existsSync(file)) this.#info = readInfo(file)
   }
 
   /** What `run.json` says so far. */

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { CheckpointError, ConfigError, TrainingError } from '../errors'
 import { objectiveEvaluator } from './evaluate'
-import type { Monitor } from './monitor'
+import { GradientNormMonitor, type Monitor } from './monitor'
 import type { TrainingProgress } from './progress'
 import { readRunLog } from './run-log'
 import { linearDecaySchedule } from './schedules'
@@ -245,6 +245,30 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     expect(await failure({ resume: false })).toBeInstanceOf(TrainingError)
   })
 
+  it('names the file of a checkpoint, or of the run, that was damaged', async () => {
+    const resume = () => setUp({ runDirectory: directory, modelConfig: { hidden: 8 }, maxSteps: 6 }).trainer.run()
+    await setUp({ runDirectory: directory, modelConfig: { hidden: 8 }, maxSteps: 4 }).trainer.run()
+    const damage = async (file: string, content: string) => {
+      const path = join(directory, file)
+      const before = readFileSync(path, 'utf8')
+      writeFileSync(path, content)
+      const error = await resume().catch((thrown: unknown) => thrown)
+      writeFileSync(path, before)
+      return error
+    }
+    const state = JSON.parse(readFileSync(join(directory, 'checkpoint-4/trainer.json'), 'utf8'))
+    for (const [file, content] of [
+      ['checkpoint-4/trainer.json', JSON.stringify({ ...state, nextBatch: { epoch: 0 } })],
+      ['checkpoint-4/trainer.json', JSON.stringify({ ...state, window: null })],
+      ['checkpoint-4/trainer.json', 'null'],
+      ['checkpoint-4/config.json', '{ half'],
+      ['run.json', '{ half'],
+    ] as const) {
+      expect(await damage(file, content)).toMatchObject({ file: join(directory, file), cure: expect.any(String) })
+    }
+    expect((await resume()).step).toBe(6)
+  })
+
   it('skips a poisoned batch, and trains on as if that step had not been', async () => {
     const data = toyData({ poisoned: (epoch, index) => epoch === 0 && index === 3 })
     const { model, trainer } = setUp({ data, runDirectory: directory, logEvery: 5, maxSteps: 10 })
@@ -326,6 +350,30 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     expect(model.values()).toEqual(whole.model.values())
   })
 
+  it('counts the time of each session once when it is run again', async () => {
+    const begin = performance.now()
+    let controller = new AbortController()
+    const signal = new Proxy(controller.signal, { get: (_, name) => Reflect.get(controller.signal, name) })
+    const toy = toyData()
+    const data = {
+      ...toy,
+      batch: async (epoch: number, index: number) => {
+        if (epoch === 0) await new Promise((resolve) => setTimeout(resolve, 60))
+        return toy.batch(epoch, index)
+      },
+    }
+    const onProgress = Object.assign(({ step }: TrainingProgress) => step === 6 && controller.abort(), {
+      note: () => {},
+    })
+    const { trainer } = setUp({ data, signal, runDirectory: directory, logEvery: 1, onProgress })
+    await trainer.run()
+    controller = new AbortController()
+    const { history } = await trainer.run()
+    expect(history.at(-1)!.step).toBe(12)
+    // A clock cannot have run for longer than there was time.
+    expect(history.at(-1)!.seconds).toBeLessThanOrEqual((performance.now() - begin) / 1000)
+  })
+
   it('holds no more tensors after many steps than after a few', async () => {
     const counts: number[] = []
     const onProgress = Object.assign(() => counts.push(tf.memory().numTensors), { note: () => {} })
@@ -353,5 +401,8 @@ describe.each(enginesUnderTest())('Trainer on %s', (engine) => {
     for (const options of [{ maxSteps: 0 }, { seed: 1.5 }, { logEvery: 0 }, { accumulate: 0 }, { clipNorm: 0 }]) {
       expect(() => setUp(options)).toThrow(ConfigError)
     }
+    // Their memories would be one in a checkpoint.
+    const monitors = [new GradientNormMonitor(), new GradientNormMonitor({ window: 5 })]
+    expect(() => setUp({ monitors })).toThrow(/two monitors.*"gradient-norm"/)
   })
 })

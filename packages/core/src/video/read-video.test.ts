@@ -85,6 +85,7 @@ describe.skipIf(!findFfmpeg())('reading videos (skipped without ffmpeg)', () => 
     let crossings = 0
     for (let i = 1; i < samples.length; i++) if (samples[i - 1]! < 0 && samples[i]! >= 0) crossings++
     expect(Math.abs(crossings - 880)).toBeLessThanOrEqual(2)
+    await expect(readSoundtrack(at('film.mkv'), { maxSeconds: 1 })).rejects.toThrow('more than 1 seconds of sound')
     await expect(readSoundtrack(at('silent.mkv'))).rejects.toThrow(VideoError)
   })
 

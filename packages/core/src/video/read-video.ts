@@ -64,15 +64,29 @@ export const readVideo = async (path: string, options: ReadVideoOptions = {}): P
 /**
  * Reads the sound of a video, with ffmpeg: mono (the mean of the channels) at `sampleRate` Hz, by default 16,000. About [-1, 1].
  *
+ * @param options `maxSeconds`: longer sound is refused; default 600, as with frames. A few bytes can stand for hours of silence.
  * @throws VideoError as {@link videoFrames}, or where the video has no sound.
  */
 export const readSoundtrack = async (
   path: string,
-  { sampleRate = 16_000, signal }: { sampleRate?: number; signal?: AbortSignal } = {},
+  {
+    sampleRate = 16_000,
+    maxSeconds = 600,
+    signal,
+  }: { sampleRate?: number; maxSeconds?: number; signal?: AbortSignal } = {},
 ): Promise<Float32Array> => {
   const output = ['-map', '0:a:0', '-ac', '1', '-ar', String(sampleRate), '-f', 'f32le', '-c:a', 'pcm_f32le']
   const pieces: Uint8Array[] = []
-  for await (const piece of decodeWithFfmpeg(path, output, signal)) pieces.push(piece)
+  let length = 0
+  for await (const piece of decodeWithFfmpeg(path, output, signal)) {
+    pieces.push(piece)
+    length += piece.length
+    if (length <= 4 * sampleRate * maxSeconds) continue
+    throw new VideoError(`it has more than ${maxSeconds} seconds of sound.`, {
+      file: path,
+      cure: 'Cut it into utterances, or raise maxSeconds.',
+    })
+  }
   const bytes = Buffer.concat(pieces)
   if (bytes.length < 4) throw new VideoError('it has no sound.', { file: path, cure: 'Leave it out.' })
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + 4 * Math.floor(bytes.length / 4)))

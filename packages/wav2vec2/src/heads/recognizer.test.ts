@@ -1,4 +1,4 @@
-import { HostRng, loadEngine, spelledLexicon, trainNgram } from '@babble/core'
+import { ConfigError, HostRng, loadEngine, spelledLexicon, trainNgram } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { wav2vec2Tiny } from '../config'
@@ -83,6 +83,15 @@ describe('transcriptDecoder', () => {
 
 describe('Wav2Vec2Recognizer', () => {
   beforeAll(() => loadEngine({ backend: 'wasm', quiet: true }))
+
+  it('refuses batches of nothing', () => {
+    const model = new Wav2Vec2ForCTC(wav2vec2Tiny({ vocabSize: tokenizer.vocabSize }))
+    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+    for (const options of [{ batchSize: 0 }, { batchSize: 1.5 }, { padToMultipleOf: 0 }]) {
+      expect(() => new Wav2Vec2Recognizer(model, processor, options)).toThrow(ConfigError)
+    }
+    model.dispose()
+  })
 
   it('searches in the log probabilities of the frames that an utterance has', async () => {
     const rng = new HostRng(1)

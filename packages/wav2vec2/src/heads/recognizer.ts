@@ -1,5 +1,6 @@
 import {
   type CompiledFunction,
+  ConfigError,
   characterErrorRate,
   compile,
   DataError,
@@ -55,12 +56,17 @@ export class Wav2Vec2Recognizer {
   /** The transcript of an utterance's rows of the program's output: best units with their log probability, or all log probabilities. */
   readonly #read: (rows: Float32Array) => Transcript
 
-  /** @throws ConfigError when an option of the decoder does not fit the vocabulary. */
+  /** @throws ConfigError when an option is out of range, or one of the decoder does not fit the vocabulary. */
   constructor(model: Wav2Vec2ForCTC, processor: Wav2Vec2Processor, options: Wav2Vec2RecognizerOptions = {}) {
     this.#model = model
     this.#processor = processor
     this.#batchSize = options.batchSize ?? 8
     this.#multiple = options.padToMultipleOf ?? 16000
+    for (const [field, value] of Object.entries({ batchSize: this.#batchSize, padToMultipleOf: this.#multiple })) {
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw new ConfigError(`${field} is ${value}.`, { field, cure: 'Use a whole number from 1.' })
+      }
+    }
     const { decoder } = options
     if (decoder) {
       const decode = transcriptDecoder(processor.tokenizer, decoder)

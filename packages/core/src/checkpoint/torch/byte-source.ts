@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { openError } from '../atomic'
+import { openError } from '../file-errors'
 import { TorchFileError } from './torch-file-error'
 
 /** Files up to this size are read at once. */

@@ -28,7 +28,8 @@ export const readLegacy = (
   const input = new ByteInput(source, magic.length, source.size)
   const plain = hostOf(() => refuse('A storage comes before the object.'))
   const version = unpickle(input, plain)
-  if (version !== protocolVersion) refuse(`Its format is ${String(version).slice(0, 20)}, not ${protocolVersion}.`)
+  if (version !== protocolVersion)
+    refuse(`Its format is ${typeof version === 'number' ? version : 'no number'}, not ${protocolVersion}.`)
   const machine = unpickle(input, plain)
   if (machine instanceof Map && machine.get('little_endian') === false) {
     throw new TorchFileError('Its byte order is big-endian.', 'big-endian', {
@@ -62,7 +63,8 @@ export const readLegacy = (
   if (!Array.isArray(keys)) return refuse('The list of storages is missing.')
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
-    if (!storage || storage.at !== undefined) return refuse(`Storage '${String(key).slice(0, 40)}' is not expected.`)
+    if (!storage || storage.at !== undefined)
+      return refuse(`Storage '${typeof key === 'string' ? key.slice(0, 40) : 'without a name'}' is not expected.`)
     const bytes = input.take(8)
     const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true))
     if (length !== storage.length) refuse(`Storage '${key}' has ${length} elements, not ${storage.length}.`)

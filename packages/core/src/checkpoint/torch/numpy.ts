@@ -29,7 +29,8 @@ export const numpyTensor = (
 ): HostTensor | undefined => {
   const type = elementType(dtype)
   if (!type || !(bytes instanceof Uint8Array) || !Array.isArray(shape) || shape.length > 64) return undefined
-  const sizes = shape.map(Number)
+  if (!shape.every((size) => typeof size === 'number')) return undefined
+  const sizes = [...shape]
   if (elementCount(sizes) * dtypeBytes(type) !== bytes.length || (fortranOrder && sizes.length > 1)) return undefined
   return { dtype: type, shape: sizes, data: viewAs(type, Uint8Array.from(bytes).buffer) }
 }

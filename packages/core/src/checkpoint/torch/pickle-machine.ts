@@ -1,5 +1,5 @@
 import type { ByteInput } from './byte-source'
-import { cost, type MemoryBudget } from './memory-budget'
+import { copyCost, cost, type MemoryBudget } from './memory-budget'
 import { Op, refusedOpcodes } from './pickle-opcodes'
 import { PickleGlobal, PickleRecord, type PickleValue } from './pickle-values'
 import { TorchFileError, type TorchFileFault } from './torch-file-error'
@@ -168,22 +168,21 @@ class PickleMachine {
       case Op.emptySet:
         this.pushMap(new Set())
         return
-      case Op.frozenSet:
-        this.pushMap(new Set(this.toMark()))
+      case Op.frozenSet: {
+        const items = this.toMark()
+        this.pushMap(new Set())
+        this.addAll(items)
         return
+      }
       case Op.append:
         this.appendAll([this.pop()])
         return
       case Op.appends:
         this.appendAll(this.toMark())
         return
-      case Op.addItems: {
-        const items = this.toMark()
-        const set = this.top()
-        if (!(set instanceof Set)) this.fail('there is no set to add to')
-        for (const item of items) set.add(item)
+      case Op.addItems:
+        this.addAll(this.toMark())
         return
-      }
       case Op.setItem:
         this.setAll(this.popMany(2))
         return
@@ -235,6 +234,7 @@ class PickleMachine {
       }
       case Op.build: {
         const [object, state] = this.popMany(2)
+        if (Array.isArray(state)) this.host.budget.charge(copyCost(state))
         this.host.build(object!, state!)
         this.push(object!)
         return
@@ -265,7 +265,7 @@ class PickleMachine {
   }
 
   private pushMap(value: Map<PickleValue, PickleValue> | Set<PickleValue>): void {
-    this.host.budget.charge(cost.map + 4 * cost.reference * value.size)
+    this.host.budget.charge(cost.map)
     this.stack.push(value)
   }
 
@@ -308,6 +308,13 @@ class PickleMachine {
     for (const item of items) into.push(item)
   }
 
+  private addAll(items: PickleValue[]): void {
+    const set = this.top()
+    if (!(set instanceof Set)) this.fail('there is no set to add to')
+    this.host.budget.charge(4 * cost.reference * items.length)
+    for (const item of items) set.add(item)
+  }
+
   private setAll(items: PickleValue[]): void {
     const dict = this.top()
     const into = dict instanceof PickleRecord ? dict.entries : dict
@@ -330,7 +337,7 @@ class PickleMachine {
   private construct(callable: PickleValue, args: PickleValue): void {
     if (!(callable instanceof PickleGlobal)) this.fail('something is called that is no name', 'bad-arguments')
     if (!Array.isArray(args)) this.fail('the arguments of a call are no tuple', 'bad-arguments')
-    this.host.budget.charge(cost.record)
+    this.host.budget.charge(cost.record + copyCost(args))
     this.push(this.host.construct(callable, args))
   }
 

@@ -30,7 +30,11 @@ export const toPlain = (value: PickleValue, file?: string): unknown => {
   const objectOf = (map: ReadonlyMap<PickleValue, PickleValue>): Record<string, unknown> => {
     const out = Object.create(null) as Record<string, unknown>
     for (const [key, item] of map) {
-      if (typeof key === 'object' && key !== null) continue
+      if (typeof key === 'object' && key !== null) {
+        // Left out, but it took time.
+        if (++count > mostValues) fail(`repeat to more than ${mostValues} values`)
+        continue
+      }
       out[String(key)] = plain(item)
     }
     return out

@@ -251,6 +251,55 @@ describe('pickles that are damaged or want too much', () => {
     const pickle = part.repeat(Math.ceil(2_000_000 / part.length))
     expect(refusal(torchFileOf(`${pickle}.`)).fault).toBe('too-much-memory')
   })
+
+  // A value that is remembered costs two bytes to name again, and a call may copy all of it.
+  const list = `](${Array.from({ length: 50_000 }, (_, i) => `J${le(BigInt(i), 4)}`).join('')}eq\x00`
+  const text = `X${le(65_536n, 4)}${'a'.repeat(65_536)}q\x00`
+  it.each([
+    ['sets', `${list}cbuiltins\nset\nq\x01${'h\x01h\x00\x85R'.repeat(100)}`],
+    [
+      'dicts',
+      `](N\x85N\x86eq\x00`.replace('N\x85N\x86', 'KAKB\x86'.repeat(50_000)) +
+        `ccollections\nOrderedDict\nq\x01${'h\x01h\x00\x85R'.repeat(100)}`,
+    ],
+    ['bytes', `${text}c_codecs\nencode\nq\x01${'h\x01h\x00X\x06\0\0\0latin1\x86R'.repeat(2000)}`],
+    ['paths, each twice as long', `${text}${'cpathlib\nPath\nh\x00h\x00\x86Rq\x00'.repeat(11)}`],
+    [
+      'arrays',
+      `c_codecs\nencode\n${text}X\x06\0\0\0latin1\x86Rq\x00cnumpy\ndtype\nX\x02\0\0\0u1\x85Rq\x01` +
+        `cnumpy.core.multiarray\n_reconstruct\nq\x02${`h\x02)R(K\x01J${le(65_536n, 4)}\x85h\x01\x89h\x00tb`.repeat(2000)}`,
+    ],
+    [
+      'items of one set',
+      `\x8fq\x00(${Array.from({ length: 3_000_000 }, (_, i) => `M${le(BigInt(i % 65_536), 2)}`).join('')}\x90`,
+    ],
+  ])('copies of one value that add up: %s', (_, pickle) => {
+    expect(refusal(torchFileOf(`${pickle}.`)).fault).toBe('too-much-memory')
+  })
+
+  // A tuple of two of the tuple before: as text, it would be longer than any memory.
+  const laughs = `)q\x00${'0h\x00h\x00\x86q\x00'.repeat(60)}`
+  it('a name that is no text is not written out', () => {
+    const file = TorchFile.parse(torchFileOf(`}${laughs}Ns.`), 'x.pt')
+    expect(() => file.tensors()).toThrow('A name of what was saved is no text')
+  })
+
+  it('sizes that are no numbers are not written out', () => {
+    const array = `cnumpy.core.numeric\n_frombuffer\n(C\x01acnumpy\ndtype\nX\x02\0\0\0u1\x85R${laughs}\x85X\x01\0\0\0CtR.`
+    expect(refusal(torchFileOf(array)).fault).toBe('unsupported-tensor')
+  })
+
+  it('a version that is no number is not written out', () => {
+    const magic = '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.'
+    expect(refusal(Buffer.from(`${magic}${laughs}.`, 'latin1')).fault).toBe('bad-storage')
+  })
+
+  it('keys that settings leave out are counted too', () => {
+    // A thousand times a dict of a few thousand keys that are tuples.
+    const dict = `}(${'K\x01\x85N'.repeat(4000)}u`
+    const file = TorchFile.parse(torchFileOf(`](${dict}q\x00${'h\x00'.repeat(1000)}e.`), 'x.pt')
+    expect(() => toPlain(file.value, 'x.pt')).toThrow('repeat to more than 1000000 values')
+  })
 })
 
 describe('archives that are damaged', () => {

@@ -118,14 +118,20 @@ export class TorchFile implements AsyncDisposable {
     }
     const entries = new Map<string, TorchTensor>()
     for (const [name, tensor] of dict) {
-      if (typeof name === 'string' && tensor instanceof TorchTensor) entries.set(name, tensor)
-      else {
-        throw new TorchFileError(`'${String(name)}' of ${what} is not a tensor.`, 'bad-structure', {
-          file,
-          field: String(name),
-          cure: 'Save model.state_dict() alone, or name where it is.',
-        })
+      if (typeof name === 'string' && tensor instanceof TorchTensor) {
+        entries.set(name, tensor)
+        continue
       }
+      const isText = typeof name === 'string'
+      throw new TorchFileError(
+        isText ? `'${name}' of ${what} is not a tensor.` : `A name of ${what} is no text.`,
+        'bad-structure',
+        {
+          file,
+          ...(isText && { field: name }),
+          cure: 'Save model.state_dict() alone, or name where it is.',
+        },
+      )
     }
     const close = () => this.close()
     return {

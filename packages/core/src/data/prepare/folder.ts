@@ -44,8 +44,8 @@ export const findFolder = async ({ files, readText }: SourceFiles, root: string)
       path,
       id: stemOf(path),
       ...(text === undefined ? {} : { text }),
-      ...(speaker === undefined ? {} : { speaker }),
-      ...(entry?.split === undefined ? {} : { split: entry.split }),
+      ...(speaker ? { speaker } : {}),
+      ...(entry?.split ? { split: entry.split } : {}),
       ...(isVideo(path) ? { isVideo: true } : {}),
       ...(video === undefined ? {} : { video }),
     })

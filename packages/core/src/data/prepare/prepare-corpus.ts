@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { resampledLength } from '../../audio/index'
 import { writeFileAtomic } from '../../checkpoint/index'
 import { ConfigError, DataError } from '../../errors'
@@ -201,19 +201,23 @@ const writeCorpus = async ({
   problems,
 }: CorpusParts): Promise<CorpusSummary> => {
   const summaryFile = join(output, 'summary.json')
-  const before = await readFile(summaryFile, 'utf8').then(
-    (text) => Object.values((JSON.parse(text) as CorpusSummary).splits).flatMap(({ files }) => files),
-    () => [],
-  )
+  const before = await readFile(summaryFile, 'utf8')
+    .then((text) => Object.values((JSON.parse(text) as CorpusSummary).splits).flatMap(({ files }) => files))
+    .catch(() => [])
   // Without its summary, what is being replaced does not pass for finished.
   await rm(summaryFile, { force: true })
   const splits: Record<string, SplitSummary> = {}
+  const stems = new Set<string>()
   for (const [name, clips] of [...parts].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    splits[name] = await writeSplit(name, clips, { source, output, sampleRate })
+    const stem = distinctStem(name, stems)
+    splits[name] = await writeSplit(stem, clips, { source, output, sampleRate })
   }
   const written = new Set(Object.values(splits).flatMap(({ files }) => files))
-  for (const file of before)
-    if (!written.has(file) && resolve(output, file).startsWith(output)) await rm(file, { force: true })
+  for (const file of before) {
+    // A summary that was copied here names files of the folder that it comes from.
+    const isOwn = typeof file === 'string' && dirname(file) === output
+    if (isOwn && !written.has(file)) await rm(file, { force: true })
+  }
   const file = join(output, 'skipped.tsv')
   const oneLine = (text: string) => text.replace(/[\t\r\n]+/g, ' ')
   const sorted = [...problems].sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -224,12 +228,21 @@ const writeCorpus = async ({
   return summary
 }
 
+/** A name for a split's files that no other split's files have, also where upper and lower case are the same. */
+const distinctStem = (split: string, taken: Set<string>): string => {
+  const plain = split.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, '_')
+  let stem = plain
+  for (let number = 2; taken.has(stem.toLowerCase()); number++) stem = `${plain}_${number}`
+  taken.add(stem.toLowerCase())
+  return stem
+}
+
 const writeSplit = async (
-  name: string,
+  stem: string,
   clips: readonly Clip[],
   { source, output, sampleRate }: { source: string; output: string; sampleRate: number },
 ): Promise<SplitSummary> => {
-  const file = (kind: string) => join(output, `${name.replace(/[^\w.-]+/g, '_')}.${kind}`)
+  const file = (kind: string) => join(output, `${stem}.${kind}`)
   const manifest = file('jsonl')
   const files = [manifest, file('tsv')]
   await writeManifest(manifest, clips, { format: 'jsonl' })

@@ -176,6 +176,37 @@ describe('prepareCorpus', () => {
     )
   })
 
+  it('replaces what an earlier run wrote in this folder, and touches no other that an old summary names', async () => {
+    const source = await tree({ 'a.wav': wave(1600) })
+    const out = output()
+    await mkdir(out)
+    const near = `${out}-2`
+    await mkdir(near)
+    await writeFile(join(near, 'valid.tsv'), 'mine')
+    await writeFile(join(out, 'valid.tsv'), 'of an earlier run')
+    const files = [join(near, 'valid.tsv'), join(out, 'valid.tsv'), 7]
+    await writeFile(join(out, 'summary.json'), JSON.stringify({ splits: { valid: { files } } }))
+    await prepareCorpus({ source, output: out })
+    expect(await read(join(near, 'valid.tsv'))).toBe('mine')
+    expect(await readdir(out)).not.toContain('valid.tsv')
+    await writeFile(join(out, 'summary.json'), '{ half a summ')
+    expect((await prepareCorpus({ source, output: out })).splits.train!.clips).toBe(1)
+  })
+
+  it('gives each split files of its own, whatever its name, and takes an empty name for none', async () => {
+    const names = ['訓練', '検証', 'a b', 'a_b', 'a/b', '']
+    const source = await tree({
+      ...Object.fromEntries(names.map((_, at) => [`${at}.wav`, wave(1000 + at)])),
+      'manifest.tsv': `path\tsplit\n${names.map((name, at) => `${at}.wav\t${name}\n`).join('')}`,
+    })
+    const { splits } = await prepareCorpus({ source, output: output() })
+    expect(Object.keys(splits).sort()).toEqual([...names.filter(Boolean), 'train'].sort())
+    for (const [at, name] of names.entries()) {
+      const clips = [...(await readManifest(splits[name || 'train']!.manifest))]
+      expect(clips.map(({ samples }) => samples)).toEqual([1000 + at])
+    }
+  })
+
   it('goes on after an interruption without looking at the same files again', async () => {
     const source = await tree(Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`${at}.wav`, wave(1000 + at)])))
     const out = output()

@@ -40,12 +40,21 @@ const longestText = 2 ** 20
  * @throws DataError naming a shard that is no tar archive, or the folder when it has none.
  */
 export const indexShards = async (folder: string, options: IndexShardsOptions = {}): Promise<ShardIndex> => {
-  const { sampleRate = 16000, output = join(folder, 'index.jsonl'), onProgress, signal } = options
   const names = await readdir(folder).catch((cause: unknown) => {
     throw unreadable(folder, cause)
   })
   const shards = names.filter((name) => name.endsWith('.tar')).sort()
   if (shards.length === 0) throw new DataError('there are no shards (*.tar) in it.', { file: folder })
+  return indexNamed(folder, shards, options)
+}
+
+/** Makes the index of some of a folder's shards. */
+export const indexNamed = async (
+  folder: string,
+  shards: readonly string[],
+  options: IndexShardsOptions,
+): Promise<ShardIndex> => {
+  const { sampleRate = 16000, output = join(folder, 'index.jsonl'), onProgress, signal } = options
   const clips: Clip[] = []
   const skipped: SkippedClip[] = []
   for (const [number, name] of shards.entries()) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pack } from 'tar-stream'
@@ -153,6 +153,39 @@ describe('shards', () => {
     await rm(join(output, 'index.jsonl'))
     await writeShards(clips, { output, shardBytes: 5000 })
     expect(await contentOf(output)).toEqual(before)
+  })
+
+  it('are made again for recordings that have changed, and shards of an earlier, longer list are not in the index', async () => {
+    const source = join(folder, 'changing')
+    const output = join(folder, 'changed')
+    await mkdir(source)
+    const clips = Array.from({ length: 4 }, (_, at) => ({ path: join(source, `${at}.wav`), text: `text ${at}` }))
+    for (const { path } of clips) await writeFile(path, wave(800))
+    await writeShards(clips, { output, shardBytes: 3000 })
+    // Each file is as long as before: one has other samples and a later time, one another text.
+    const louder = encodeWav(new Float32Array(800).fill(0.25), 16000)
+    await writeFile(clips[0]!.path, louder)
+    const later = new Date(Date.now() + 5000)
+    await utimes(clips[0]!.path, later, later)
+    const changed = clips.slice(0, 2).map((clip, at) => ({ ...clip, text: `TEXT ${at}` }))
+    const index = await writeShards(changed, { output, shardBytes: 3000 })
+    expect(index).toMatchObject({ shards: 1, clips: 2 })
+    const manifest = await readManifest(index.manifest)
+    expect([...manifest].map(({ text }) => text)).toEqual(['TEXT 0', 'TEXT 1'])
+    const { offset, bytes } = manifest.clip(0)
+    const shard = await readFile(join(output, 'shard-000000.tar'))
+    expect(shard.subarray(offset!, offset! + bytes!).equals(louder)).toBe(true)
+  })
+
+  it('are not read whole where a list says where a recording begins and not how long it is', async () => {
+    const output = join(folder, 'no-length')
+    await mkdir(output)
+    await writeFile(join(output, '0.tar'), await tarOf([['1.wav', wave(500)]]))
+    const clip = { path: join(output, '0.tar'), samples: 500, offset: 512 }
+    await writeFile(join(output, 'list.jsonl'), JSON.stringify(clip))
+    const dataset = manifestDataset(await readManifest(join(output, 'list.jsonl')))
+    await expect(dataset.load(0)).rejects.toMatchObject({ file: clip.path, field: 'bytes' })
+    await dataset.close!()
   })
 
   const readManifestOf = async (clips: readonly { path: string }[]) => {

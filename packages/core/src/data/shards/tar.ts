@@ -44,12 +44,10 @@ const list = async (archive: OpenBytes): Promise<TarEntry[]> => {
     if (!hasChecksum(header)) fail('there is no header of a tar archive')
     const type = String.fromCharCode(header[156]!)
     const bytes: number =
-      (type === 'x' || type === 'g' || type === 'L' ? undefined : longSize) ??
-      numberAt(header, 124, 12) ??
-      fail('a size is damaged')
+      ('xgLK'.includes(type) ? undefined : longSize) ?? numberAt(header, 124, 12) ?? fail('a size is damaged')
     const offset = at + block
     if (offset + bytes > size) fail(`a file of ${bytes} bytes goes on after the archive's end,`)
-    if (type === 'x' || type === 'g' || type === 'L' || type === 'K') {
+    if ('xgLK'.includes(type)) {
       if (bytes > longestHeader) fail(`a header of ${bytes} bytes is too long`)
       const content = Buffer.alloc(bytes)
       await readFully(archive, content, offset)

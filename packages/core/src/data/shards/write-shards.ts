@@ -6,7 +6,7 @@ import { ConfigError, DataError } from '../../errors'
 import type { Clip } from '../clip'
 import { readRange } from '../read-range'
 import type { SkippedClip } from '../recordings'
-import { type IndexShardsOptions, indexShards, type ShardIndex } from './index-shards'
+import { type IndexShardsOptions, indexNamed, type ShardIndex } from './index-shards'
 import { readTar } from './tar'
 
 export interface WriteShardsOptions extends Omit<IndexShardsOptions, 'output'> {
@@ -20,12 +20,16 @@ interface PlannedEntry {
   readonly clip: Clip
   readonly key: string
   readonly description: string
+  /** Bytes of the recording, and when its file was last changed. */
+  readonly bytes: number
+  readonly changed: number
 }
 
 /**
  * Packs recordings into tar shards in the layout of WebDataset (`shard-000000.tar`, …; a recording and a `.json` with its text and
  * other values for each sample), and makes their index. Files go in as they are. Shards appear whole or not at all; those that an
- * interrupted run has finished are kept.
+ * interrupted run has finished are kept, unless a recording or what is known of it has changed since. Other archives in the folder are
+ * left alone, and are not in the index.
  *
  * @returns the index; recordings that cannot be read are left out and listed.
  */
@@ -35,34 +39,38 @@ export const writeShards = async (clips: Iterable<Clip>, options: WriteShardsOpt
   const skipped: SkippedClip[] = []
   let entries: PlannedEntry[] = []
   let bytes = 0
-  let shards = 0
+  const shards: string[] = []
   let count = 0
   const flush = async () => {
     if (entries.length === 0) return
-    const shard = join(output, `shard-${String(shards++).padStart(6, '0')}.tar`)
+    const name = `shard-${String(shards.length).padStart(6, '0')}.tar`
+    const shard = join(output, name)
     if (!(await isWritten(shard, entries))) await writeShard(shard, entries, skipped)
-    onProgress?.(shards, Number.NaN)
+    shards.push(name)
+    onProgress?.(shards.length, Number.NaN)
     entries = []
     bytes = 0
   }
   for (const clip of clips) {
     signal?.throwIfAborted()
-    const size = clip.bytes ?? (await stat(clip.path).catch(() => undefined))?.size
-    if (size === undefined) {
+    const file = await stat(clip.path).catch(() => undefined)
+    if (file === undefined) {
       skipped.push({ path: clip.path, reason: 'There is no such file.' })
       continue
     }
-    const { path, samples: _, offset, bytes: __, fields = {}, ...known } = clip
+    const { path, samples: _, offset, bytes: length, fields = {}, ...known } = clip
     // Keys have no dots: what follows the first one tells a sample's files apart.
     const stem = offset === undefined ? basename(path, extname(path)) : (fields.key ?? `${offset}`)
     const key = `${String(count++).padStart(9, '0')}-${stem.replace(/[^\p{L}\p{N}_-]+/gu, '_').slice(-80)}`
-    entries.push({ clip, key, description: JSON.stringify({ ...known, ...fields }) })
+    const size = offset === undefined ? file.size : (length ?? 0)
+    const description = JSON.stringify({ ...known, ...fields })
+    entries.push({ clip, key, description, bytes: size, changed: file.mtimeMs })
     bytes += size
     if (bytes >= shardBytes) await flush()
   }
   await flush()
-  if (shards === 0) throw new DataError('there is no recording to write.', { file: output })
-  const index = await indexShards(output, {
+  if (shards.length === 0) throw new DataError('there is no recording to write.', { file: output })
+  const index = await indexNamed(output, shards, {
     ...(sampleRate === undefined ? {} : { sampleRate }),
     ...(signal ? { signal } : {}),
   })
@@ -76,17 +84,20 @@ const audioExtension = (clip: Clip, content: Uint8Array): string => {
   return { RIFF: 'wav', fLaC: 'flac', OggS: 'ogg' }[form] ?? 'mp3'
 }
 
-/** Whether a shard has just these samples. */
+/** Whether a shard has just these samples, and is newer than the files that they come from. */
 const isWritten = async (shard: string, entries: readonly PlannedEntry[]): Promise<boolean> => {
+  const written = (await stat(shard).catch(() => undefined))?.mtimeMs
+  if (written === undefined || entries.some(({ changed }) => changed > written)) return false
   const found = await readTar(shard).catch(() => [])
-  const descriptions = found.filter(({ name }) => name.endsWith('.json'))
-  return (
-    descriptions.length === entries.length &&
-    descriptions.every(({ name, bytes }, at) => {
-      const { key, description } = entries[at]!
-      return name === `${key}.json` && bytes === Buffer.byteLength(description)
-    })
-  )
+  if (found.length !== 2 * entries.length) return false
+  for (const [at, { key, description, bytes }] of entries.entries()) {
+    const [recording, text] = [found[2 * at]!, found[2 * at + 1]!]
+    if (!recording.name.startsWith(`${key}.`) || recording.bytes !== bytes) return false
+    if (text.name !== `${key}.json` || text.bytes !== Buffer.byteLength(description)) return false
+    const content = await readRange({ file: shard, offset: text.offset, bytes: text.bytes })
+    if (Buffer.from(content).toString('utf8') !== description) return false
+  }
+  return true
 }
 
 const writeShard = (shard: string, entries: readonly PlannedEntry[], skipped: SkippedClip[]): Promise<void> =>

@@ -44,7 +44,11 @@ export const ctcPrefixScorer = (options: CtcPrefixScorerOptions): TokenScorer<Ct
     })
   }
   const framesOf = (utterance: number) => logProbs[utterance]!.length / vocabularySize
-  const ctcToken = (token: number) => (tokenIds ? (tokenIds[token] ?? -1) : token)
+  /** -1 for a token that CTC does not have: past the vocabulary lie the next frame's log probabilities. */
+  const ctcToken = (token: number) => {
+    const said = tokenIds ? (tokenIds[token] ?? -1) : token
+    return said < vocabularySize ? said : -1
+  }
 
   const extend = (state: CtcPrefixState, token: number): CtcPrefixState => {
     const frames = framesOf(state.utterance)
