@@ -1,7 +1,15 @@
 /**
  * Babble's side of the k-means benchmark. Usage: node dist/kmeans-worker.js <KMeansWorkerArguments as JSON>
  */
-import { arrayFrames, Codebook, FeatureDump, type FrameSource, kMeans, MiniBatchUpdater } from '@babble/core'
+import {
+  arrayFrames,
+  Codebook,
+  FeatureDump,
+  type FrameSource,
+  kMeans,
+  MiniBatchUpdater,
+  type Spread,
+} from '@babble/core'
 import { decline, serve } from '../serve'
 import { startEngine } from '../start-engine'
 import type { KMeansAnswer, KMeansRequest, KMeansTask, KMeansWorkerArguments } from './protocol'
@@ -24,16 +32,15 @@ const main = async (): Promise<void> => {
   const { dim } = source
   const clusters = init.length / dim
 
+  const nearest = new Codebook(init, dim).nearest(dim)
+  let spread: Spread | undefined
+
   const tasks: Record<KMeansTask, () => Promise<ArrayLike<number>>> = {
+    // As in the second pass of a run and later ones: the frames' spread is known, all else is as in the first.
     iteration: async () => {
-      const codebook = new Codebook(init, dim)
-      const nearest = codebook.nearest(dim)
-      try {
-        const { sums, counts } = await nearest.accumulate(source)
-        return sums.map((sum, i) => (counts[Math.floor(i / dim)]! > 0 ? sum / counts[Math.floor(i / dim)]! : init[i]!))
-      } finally {
-        nearest.dispose()
-      }
+      const { sums, counts, spread: found } = await nearest.accumulate(source, spread ? { spread } : {})
+      spread = found
+      return sums.map((sum, i) => (counts[Math.floor(i / dim)]! > 0 ? sum / counts[Math.floor(i / dim)]! : init[i]!))
     },
     fit: async () => (await kMeans(source, { clusters, init, maxIterations: 1, tolerance: 0 })).codebook.centroids,
     minibatch: async () => {
