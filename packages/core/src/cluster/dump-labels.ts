@@ -3,7 +3,7 @@ import type { Codebook } from './codebook'
 import { concatenateDumps, type FeatureDump } from './feature-dump'
 
 export interface DumpLabelsOptions {
-  /** Frames that are on the engine at a time. Default: some 50 MB of them. */
+  /** Frames that are on the engine at a time. Default: some 25 MB of them. */
   readonly chunkFrames?: number
   readonly signal?: AbortSignal
   /** Frames done so far, and all. */

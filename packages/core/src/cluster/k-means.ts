@@ -30,7 +30,7 @@ export interface KMeansOptions {
   readonly maxIterations?: number
   /** Ends when the centroids move by no more than this share of the data's mean variance, squared. 0: when they stand still. Default 1e-4. */
   readonly tolerance?: number
-  /** Frames that are on the engine at a time. Default: some 50 MB of them. */
+  /** Frames that are on the engine at a time. Default: some 25 MB of them. */
   readonly chunkFrames?: number
   readonly onIteration?: (progress: KMeansProgress) => void
   readonly signal?: AbortSignal

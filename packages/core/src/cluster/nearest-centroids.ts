@@ -99,6 +99,12 @@ export const sumByLabel = (
   return tf.matMul(tf.cast(isLabel, 'float32') as tf.Tensor2D, x)
 }
 
+/** Frames of a chunk such that little of the last one of a few is padding. Sources of many chunks share a program. */
+const evenChunks = (frames: number, most: number): number => {
+  const chunks = Math.max(1, Math.ceil(frames / most))
+  return chunks <= 16 ? Math.ceil(frames / chunks) : most
+}
+
 /** Centroids as the programs take them: from their own mean, where float32 loses least. */
 interface PlacedCentroids {
   /** `[clusters, dim]` */
@@ -245,7 +251,7 @@ export class NearestCentroids {
     visit: (chunk: LabelledChunk) => void | Promise<void>,
     signal?: AbortSignal,
   ): Promise<void> {
-    const chunkFrames = Math.min(this.chunkFrames, source.frames)
+    const chunkFrames = evenChunks(source.frames, this.chunkFrames)
     let running: { readonly results: Results; readonly frames: number; readonly start: number } | undefined
     const finish = async ({ results, frames, start }: NonNullable<typeof running>): Promise<void> => {
       const [labels, squares, own] = await Promise.all([
