@@ -276,7 +276,7 @@ describe(`a model's life, on ${engine}`, () => {
       '1 babble: corpus: this is no model, and no run with one. Name a folder with config.json and model.safetensors, or the folder of a run.\n',
     )
     expect(await said('transcribe corpus/tones-00.wav --model runs/pre')).toBe(
-      '1 babble: runs/pre/model: it holds no vocab.json. A model that was not fine-tuned with CTC has no vocabulary: make one with Wav2Vec2CtcTokenizer.fromTexts.\n',
+      '1 babble: runs/pre/model: it holds no vocab.json. A model that was not fine-tuned with CTC has no vocabulary: make one with CtcTokenizer.fromTexts.\n',
     )
   })
 })

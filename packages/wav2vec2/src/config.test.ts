@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { ConfigError } from '@babble/core'
+import { ConfigError, frameCount, receptiveField, samplesPerFrame } from '@babble/core'
 import { describe, expect, it } from 'vitest'
 import { readWav2Vec2Config, wav2vec2Base, wav2vec2Large, wav2vec2Tiny, writeWav2Vec2Config } from './config'
-import { frameCount, receptiveField, samplesPerFrame } from './geometry'
 
 const fixture = JSON.parse(readFileSync(new URL('../fixtures/wav2vec2-pretrain/config.json', import.meta.url), 'utf8'))
 
@@ -64,8 +63,8 @@ describe('Wav2Vec2Config', () => {
     ['conv_stride', [5, 2], /one entry for every convolution/],
     ['conv_kernel', [10, 3.5], /list of whole numbers/],
     ['pad_token_id', 32, /blank/],
-    ['add_adapter', true, /without adapters/],
-    ['adapter_attn_dim', 16, /without adapters/],
+    ['add_adapter', true, /without adapter layers/],
+    ['adapter_attn_dim', 16, /without adapter layers/],
     ['model_type', 'hubert', /package of that model/],
   ])('refuses %s = %j, naming the field and the cure', (key, value, cure) => {
     const error = thrown(() => readWav2Vec2Config({ model_type: 'wav2vec2', [key]: value }, 'dir/config.json'))

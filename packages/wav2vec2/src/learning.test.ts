@@ -1,19 +1,24 @@
 // The whole way: recordings, batches, objective, trainer, transcripts. On the fastest engine at hand.
-import { HostRng, type Recording, Trainer } from '@babble/core'
+import {
+  CtcObjective,
+  CtcRecognizer,
+  CtcTokenizer,
+  ctcBatches,
+  errorRateEvaluator,
+  HostRng,
+  type Recording,
+  SpeechFeatureExtractor,
+  SpeechProcessor,
+  Trainer,
+} from '@babble/core'
 import { enginesUnderTest, useEngine } from '@babble/core/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { wav2vec2Tiny } from './config'
-import { ctcBatches } from './data/ctc-batches'
 import { pretrainingBatches } from './data/pretraining-batches'
-import { Wav2Vec2FeatureExtractor } from './feature-extractor'
 import { Wav2Vec2ForCTC } from './heads/ctc'
-import { Wav2Vec2CtcObjective } from './heads/ctc-objective'
 import { Wav2Vec2ForPreTraining } from './heads/pretraining'
-import { errorRateEvaluator, Wav2Vec2Recognizer } from './heads/recognizer'
 import { Wav2Vec2PretrainingObjective } from './objective'
-import { Wav2Vec2Processor } from './processor'
 import { freezeTransformerUntil } from './recipe'
-import { Wav2Vec2CtcTokenizer } from './tokenizer'
 
 const letters = ['a', 'b', 'c', 'd']
 
@@ -58,8 +63,8 @@ describe(`learning on ${engine}`, () => {
 
   it('overfits a few utterances with CTC and transcribes them exactly', async () => {
     const recordings = ['abcd', 'dcb', 'aab', 'cad'].map((text, seed) => speak(text, seed))
-    const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(recordings.map(({ text }) => text!))
-    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+    const tokenizer = CtcTokenizer.fromTexts(recordings.map(({ text }) => text!))
+    const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
     const config = small({
       vocabSize: tokenizer.vocabSize,
       featExtractNorm: 'layer',
@@ -69,13 +74,13 @@ describe(`learning on ${engine}`, () => {
       applySpecAugment: false,
     })
     const model = new Wav2Vec2ForCTC(config)
-    const recognizer = new Wav2Vec2Recognizer(model, processor, { batchSize: 4, padToMultipleOf: 1 })
+    const recognizer = new CtcRecognizer(model, processor, { batchSize: 4, padToMultipleOf: 1 })
     const evaluate = errorRateEvaluator(recognizer, recordings)
     expect((await evaluate()).wordErrorRate).toBeGreaterThanOrEqual(1)
     const before = Float32Array.from(model.wav2vec2.featureProjection.projection.weight.dataSync())
     const options = {
       model,
-      objective: new Wav2Vec2CtcObjective(model),
+      objective: new CtcObjective(model),
       data: ctcBatches(recordings, processor, { config, batchSize: 4, seed: 0 }),
       optimizer: { learningRate: 4e-3, weightDecay: 0 },
       clipNorm: 1,

@@ -5,26 +5,26 @@ import { fileURLToPath } from 'node:url'
 import {
   CheckpointError,
   ConfigError,
+  CtcTokenizer,
   compile,
   DataError,
+  frameCount,
   HostRng,
   type HostTensor,
   Initializer,
   Rng,
   readSafetensors,
+  SpeechFeatureExtractor,
+  SpeechProcessor,
   writeModelDirectory,
 } from '@babble/core'
 import { enginesUnderTest, expectClose, useEngine } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readWav2Vec2Config, wav2vec2Base, wav2vec2Tiny } from './config'
-import { Wav2Vec2FeatureExtractor } from './feature-extractor'
-import { frameCount } from './geometry'
 import { Wav2Vec2ForCTC } from './heads/ctc'
 import { Wav2Vec2ForPreTraining } from './heads/pretraining'
 import { Wav2Vec2Model } from './model'
-import { Wav2Vec2Processor } from './processor'
-import { Wav2Vec2CtcTokenizer } from './tokenizer'
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
 const tensorsOf = async (dir: string) => (await readSafetensors(join(dir, 'model.safetensors'))).tensors
@@ -174,12 +174,12 @@ describe('checkpoints', () => {
   })
 
   it('writes the processor along with the model', async () => {
-    const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['ab'])
-    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+    const tokenizer = CtcTokenizer.fromTexts(['ab'])
+    const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
     const model = new Wav2Vec2ForCTC(small({ vocabSize: tokenizer.vocabSize }))
     const together = join(dir, 'together')
     await model.savePretrained(together, { processor })
-    expect((await Wav2Vec2Processor.fromPretrained(together)).tokenizer.vocabJson()).toEqual(tokenizer.vocabJson())
+    expect((await SpeechProcessor.fromPretrained(together)).tokenizer.vocabJson()).toEqual(tokenizer.vocabJson())
     const loaded = await Wav2Vec2ForCTC.fromPretrained(together)
     expect(loaded.config).toMatchObject({ ...model.config, extra: expect.anything() })
     loaded.dispose()

@@ -1,18 +1,27 @@
-import { ConfigError, compile, DataError, HostRng, type Recording, Rng, rngKey, toTensors } from '@babble/core'
+import {
+  ConfigError,
+  CtcObjective,
+  CtcTokenizer,
+  compile,
+  ctcBatches,
+  DataError,
+  HostRng,
+  type Recording,
+  Rng,
+  rngKey,
+  SpeechFeatureExtractor,
+  SpeechProcessor,
+  toTensors,
+} from '@babble/core'
 import { enginesUnderTest, expectClose, useEngine } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { wav2vec2Tiny } from './config'
-import { ctcBatches } from './data/ctc-batches'
 import { pretrainingBatches } from './data/pretraining-batches'
-import { Wav2Vec2FeatureExtractor } from './feature-extractor'
 import { Wav2Vec2ForCTC } from './heads/ctc'
-import { Wav2Vec2CtcObjective } from './heads/ctc-objective'
 import { Wav2Vec2ForPreTraining } from './heads/pretraining'
 import { gumbelTemperature, Wav2Vec2PretrainingObjective } from './objective'
-import { Wav2Vec2Processor } from './processor'
 import { ctcRecipe, freezeTransformerUntil, pretrainingRecipe } from './recipe'
-import { Wav2Vec2CtcTokenizer } from './tokenizer'
 
 const config = wav2vec2Tiny({
   hiddenSize: 16,
@@ -85,14 +94,14 @@ describe('Wav2Vec2PretrainingObjective', () => {
 
 describe('Wav2Vec2CtcObjective', () => {
   beforeAll(() => useEngine('cpu'))
-  const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['ab'], { units: 'letters', wordDelimiterToken: 'b' })
-  const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+  const tokenizer = CtcTokenizer.fromTexts(['ab'], { units: 'letters', wordDelimiterToken: 'b' })
+  const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
 
   it.each(['sum', 'mean'] as const)('has a loss of reduction %s', (ctcLossReduction) => {
     const model = new Wav2Vec2ForCTC({ ...config, ctcLossReduction })
     const source = ctcBatches(recordings, processor, { config: model.config, batchSize: 2, seed: 0, augment: false })
     const batch = toTensors(source.batch(0, 0) as never)
-    const { loss, metrics } = new Wav2Vec2CtcObjective(model).loss(batch, context(false))
+    const { loss, metrics } = new CtcObjective(model).loss(batch, context(false))
     const single = [0, 1].map((item) => {
       const one = Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, tf.slice(tensor, item, 1)]))
       return number(model.forward(one as never).loss)

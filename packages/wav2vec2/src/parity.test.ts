@@ -1,19 +1,18 @@
 // Hidden states, losses and gradients against Hugging Face Transformers 5.23 on PyTorch 2.13: see the READMEs in ../fixtures.
 
-import type { Precision } from '@babble/core'
+import type { CtcModelOutput, Precision, SpeechEncoderOutput } from '@babble/core'
 import { compile, type ForwardContext, type Module, Rng } from '@babble/core'
 import { enginesUnderTest, useEngine } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Wav2Vec2CtcOutput, Wav2Vec2ForCTC } from './heads/ctc'
+import { Wav2Vec2ForCTC } from './heads/ctc'
 import { Wav2Vec2ForPreTraining, type Wav2Vec2PretrainingOutput } from './heads/pretraining'
-import type { Wav2Vec2ModelOutput } from './model'
 import { Fixture } from './testing/fixture'
 
 type Tensors = Record<string, tf.Tensor>
 
 /** Named as in the fixtures, without the mode. */
-const stateTensors = (output: Wav2Vec2ModelOutput): Tensors => ({
+const stateTensors = (output: SpeechEncoderOutput): Tensors => ({
   ...Object.fromEntries(output.hiddenStates!.map((state, at) => [`hidden_states.${at}`, state])),
   conv_features: tf.transpose(output.convFeatures, [0, 2, 1]),
   feature_projection: output.featureProjection,
@@ -35,7 +34,7 @@ const pretrainingTensors = (output: Wav2Vec2PretrainingOutput): Tensors => ({
   ...(output.quantized.softProbs ? { gumbel_soft_probs: output.quantized.softProbs } : {}),
 })
 
-const ctcTensors = (output: Wav2Vec2CtcOutput): Tensors => ({
+const ctcTensors = (output: CtcModelOutput): Tensors => ({
   ...stateTensors(output),
   loss: output.loss!,
   logits: output.logits,

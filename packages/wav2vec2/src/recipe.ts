@@ -1,8 +1,11 @@
 import {
+  type CtcRecipe,
+  freezeEncoderUntil,
+  type LabelledSpeech,
   type OptimizerSettings,
   type ParameterGroup,
   polynomialDecaySchedule,
-  type Schedule,
+  type TrainingRecipe,
   triStageSchedule,
 } from '@babble/core'
 import { type Wav2Vec2Config, wav2vec2Base, wav2vec2Large, wav2vec2Tiny } from './config'
@@ -10,14 +13,6 @@ import type { GumbelTemperatureOptions } from './objective'
 
 /** Sizes of model with a recipe. */
 export type Wav2Vec2Size = 'tiny' | 'base' | 'large'
-
-/** What a `Trainer` is given for a run, beside model, objective and data. */
-export interface TrainingRecipe {
-  readonly maxSteps: number
-  readonly optimizer: OptimizerSettings
-  readonly schedule: Schedule
-  readonly clipNorm?: number
-}
 
 export interface PretrainingRecipe extends TrainingRecipe {
   readonly config: Wav2Vec2Config
@@ -96,21 +91,14 @@ export const pretrainingRecipe = (
   return { ...recipe, maxSteps, schedule: polynomialDecaySchedule({ warmupSteps, totalSteps: maxSteps }) }
 }
 
-/** Amounts of labelled speech with settings in the paper. */
-export type LabelledSpeech = '10min' | '1h' | '10h' | '100h' | '960h'
-
-export interface CtcRecipe extends TrainingRecipe {
-  /** Fields to be set on the pre-trained model's configuration. */
-  readonly config: Partial<Wav2Vec2Config>
-  /** Updates in which only the CTC head learns. */
-  readonly freezeTransformerUpdates: number
-}
-
 /**
  * Fine-tuning as in the paper's appendix B: Adam, a tri-stage schedule (10 % warm-up, 40 % constant, then decay), the head alone for
  * the first 10,000 updates (not with 100 h and more), masks of frames and channels by the amount of labelled speech.
  */
-export const ctcRecipe = (labelled: LabelledSpeech, overrides: { maxSteps?: number } = {}): CtcRecipe => {
+export const ctcRecipe = (
+  labelled: LabelledSpeech,
+  overrides: { maxSteps?: number } = {},
+): CtcRecipe<Wav2Vec2Config> => {
   // Spans of 10 frames and of 64 channels; probabilities are the paper's for a span's start, times the span's length.
   const [updates, frames, channels, learningRate] = {
     '10min': [12_000, 0.075, 0.008, 5e-5] as const,
@@ -139,11 +127,5 @@ export const ctcRecipe = (labelled: LabelledSpeech, overrides: { maxSteps?: numb
   }
 }
 
-/**
- * A parameter group for a `Trainer` that keeps all but the CTC head as it is for the first `updates` updates, as the paper does
- * while the head is still random.
- */
-export const freezeTransformerUntil = (updates: number): ParameterGroup => ({
-  match: (name) => name.startsWith('wav2vec2.'),
-  scale: (step) => (step <= updates ? 0 : 1),
-})
+/** Keeps all but the CTC head as it is for the first `updates` updates: see `freezeEncoderUntil`. */
+export const freezeTransformerUntil = (updates: number): ParameterGroup => freezeEncoderUntil('wav2vec2.', updates)

@@ -5,16 +5,23 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fromFloat32, HostRng, type HostTensor, readSafetensors, toFloat32, writeSafetensors } from '@babble/core'
+import {
+  CtcTokenizer,
+  fromFloat32,
+  HostRng,
+  type HostTensor,
+  readSafetensors,
+  SpeechFeatureExtractor,
+  SpeechProcessor,
+  toFloat32,
+  writeSafetensors,
+} from '@babble/core'
 import { expectClose, maxDifference, useEngine } from '@babble/core/testing'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Wav2Vec2FeatureExtractor } from './feature-extractor'
 import { Wav2Vec2ForCTC } from './heads/ctc'
 import { Wav2Vec2ForPreTraining } from './heads/pretraining'
 import { Wav2Vec2Model } from './model'
-import { Wav2Vec2Processor } from './processor'
-import { Wav2Vec2CtcTokenizer } from './tokenizer'
 
 const python = process.env.BABBLE_PYTHON
 const peer = fileURLToPath(new URL('./testing/transformers-peer.py', import.meta.url))
@@ -73,8 +80,8 @@ describe.skipIf(!python)('Hugging Face Transformers (BABBLE_PYTHON)', () => {
     ])
 
     const tokens = ['<pad>', '<s>', '</s>', '<unk>', '|', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
-    const tokenizer = new Wav2Vec2CtcTokenizer(new Map(tokens.map((token, id) => [token, id])))
-    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+    const tokenizer = new CtcTokenizer(new Map(tokens.map((token, id) => [token, id])))
+    const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
     const save = async (name: string, model: AnyModel, options: Parameters<AnyModel['savePretrained']>[1] = {}) => {
       ours.set(name, run(model))
       await model.savePretrained(join(folder, 'babble', name), options)

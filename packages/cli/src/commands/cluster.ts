@@ -8,7 +8,7 @@ import {
   type KMeansResult,
   kMeans,
   miniBatchKMeans,
-  readFrameLabels,
+  openFrameLabels,
   readLabels,
 } from '@babble/core'
 import type { Command } from 'commander'
@@ -122,11 +122,11 @@ const quality = async (labels: string, options: QualityOptions, session: Session
     clusterRate: rateOf('--rate', options.rate),
     referenceRate: rateOf('--reference-rate', options.referenceRate),
   })
-  const clusters = await readFrameLabels(session.path(labels))
-  const reference = await readLabels(session.path(options.reference), clusters.length)
-  for (let row = 0; row < clusters.length; row++) {
+  await using clusters = await openFrameLabels(session.path(labels))
+  const reference = await readLabels(session.path(options.reference), clusters.utterances)
+  for (let row = 0; row < clusters.utterances; row++) {
     const units = (reference.at(row) ?? '').split(/\s+/).filter((unit) => unit !== '')
-    meter.add(units, clusters.at(row), `${options.reference}:${row + 1}`)
+    meter.add(units, await clusters.read(row), `${options.reference}:${row + 1}`)
   }
   const found: ClusterQuality = meter.result()
   session.result(

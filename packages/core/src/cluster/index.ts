@@ -1,6 +1,8 @@
+export { type CheckFrameLabelsOptions, checkFrameLabels, type LabelCheck } from './check-frame-labels'
 export { Codebook } from './codebook'
 export { type DumpLabelsOptions, dumpLabels } from './dump-labels'
 export { concatenateDumps, FeatureDump } from './feature-dump'
+export { type FrameLabels, labelsInMemory, type OpenFrameLabelsOptions, openFrameLabels } from './frame-labels'
 export { arrayFrames, type FrameChunk, type FrameSource } from './frame-source'
 export { type KMeansOptions, type KMeansProgress, type KMeansResult, kMeans } from './k-means'
 export { type MiniBatchKMeansOptions, type MiniBatchProgress, miniBatchKMeans } from './mini-batch-k-means'

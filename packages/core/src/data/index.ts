@@ -33,18 +33,7 @@ export {
 export type { DecodeTask } from './decode-clip'
 export { DecodePool, type DecodePoolOptions } from './decode-pool'
 export { type DistractorOptions, sampleDistractors } from './distractors'
-export {
-  checkLabelRate,
-  type FrameLabels,
-  findLabelMismatches,
-  fromLetters,
-  type LabelMismatch,
-  type LabelRateOptions,
-  type Labels,
-  readFrameLabels,
-  readLabels,
-  toLetters,
-} from './labels'
+export { fromLetters, type Labels, readLabels, toLetters } from './labels'
 export { Manifest, type SkippedLines } from './manifest'
 export { normalizeWaveform, refuseNonFinite } from './normalize'
 export { type PaddedRows, padFloats, padIntegers, padTo } from './padding'

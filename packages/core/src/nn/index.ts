@@ -56,4 +56,4 @@ export {
   type TransformerLayerOptions,
 } from './transformer-encoder-layer'
 export { VideoEncoder, type VideoEncoderOutput } from './video-encoder'
-export { convOutputLength, receptiveField, WaveformEncoder, type WaveformEncoderOptions } from './waveform-encoder'
+export { convOutputLength, convReceptiveField, WaveformEncoder, type WaveformEncoderOptions } from './waveform-encoder'

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectParameterGradients, randomTensor } from '../ops/gradient-check.fixture'
 import { Initializer } from './initializer'
-import { convOutputLength, receptiveField, WaveformEncoder } from './waveform-encoder'
+import { convOutputLength, convReceptiveField, WaveformEncoder } from './waveform-encoder'
 
 /** wav2vec 2.0's own geometry. */
 const kernels = [10, 3, 3, 3, 3, 2, 2]
@@ -13,7 +13,7 @@ const small = { channels: [4, 4, 3], kernels: [10, 3, 2], strides: [5, 2, 2] }
 describe('the geometry of a waveform encoder', () => {
   it('gives 49 frames for a second, each seeing 400 samples', () => {
     expect(convOutputLength(16_000, kernels, strides)).toBe(49)
-    expect(receptiveField(kernels, strides)).toBe(400)
+    expect(convReceptiveField(kernels, strides)).toBe(400)
     expect([399, 400, 719, 720].map((length) => convOutputLength(length, kernels, strides))).toEqual([0, 1, 1, 2])
   })
 })

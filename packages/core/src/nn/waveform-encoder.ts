@@ -21,7 +21,7 @@ export const convOutputLength = (length: number, kernels: readonly number[], str
   kernels.reduce((n, kernel, i) => (n < kernel ? 0 : Math.floor((n - kernel) / strides[i]!) + 1), length)
 
 /** Samples that one frame of the encoder sees. */
-export const receptiveField = (kernels: readonly number[], strides: readonly number[]): number =>
+export const convReceptiveField = (kernels: readonly number[], strides: readonly number[]): number =>
   kernels.reduceRight((field, kernel, i) => (field - 1) * strides[i]! + kernel, 1)
 
 /** Convolution, normalisation (if any), GELU. */

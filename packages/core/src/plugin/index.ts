@@ -51,6 +51,7 @@ export {
   runTraining,
   type TrainingOutcome,
 } from './run-training'
+export * from './speech/index'
 export {
   makeSchedule,
   type OptimizerSettings,

@@ -4,22 +4,22 @@ import { join } from 'node:path'
 import {
   AudioError,
   ConfigError,
+  CtcTokenizer,
+  ctcBatches,
   DataError,
   encodeWav,
+  frameCount,
   HostRng,
   loadRecordings,
   manifestDataset,
   type Recording,
   readManifest,
+  SpeechFeatureExtractor,
+  SpeechProcessor,
   writeManifest,
 } from '@babble/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { wav2vec2Tiny } from '../config'
-import { Wav2Vec2FeatureExtractor } from '../feature-extractor'
-import { frameCount } from '../geometry'
-import { Wav2Vec2Processor } from '../processor'
-import { Wav2Vec2CtcTokenizer } from '../tokenizer'
-import { ctcBatches } from './ctc-batches'
 import { cutPretrainingBatch, pretrainingBatches } from './pretraining-batches'
 
 const record = (path: string, samples: number, text = 'one'): Recording => {
@@ -134,8 +134,8 @@ describe('pretrainingBatches', () => {
 })
 
 describe('ctcBatches', () => {
-  const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['one two'], { units: 'words' })
-  const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+  const tokenizer = CtcTokenizer.fromTexts(['one two'], { units: 'words' })
+  const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
   const ctcConfig = wav2vec2Tiny({ vocabSize: 4, maskTimeProb: 0.3, maskFeatureProb: 0.2 })
   const labelled = [record('a.wav', 8000, 'one two two'), record('b.wav', 9000, 'two'), record('c.wav', 7000, '')]
   const source = ctcBatches(labelled, processor, { config: ctcConfig, batchSize: 3, seed: 0, shuffle: false })
@@ -179,8 +179,8 @@ describe('ctcBatches', () => {
 })
 
 describe('batches of recordings on disk', () => {
-  const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['one two'], { units: 'words' })
-  const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+  const tokenizer = CtcTokenizer.fromTexts(['one two'], { units: 'words' })
+  const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
   const ctcConfig = wav2vec2Tiny({ vocabSize: 4, maskTimeProb: 0.3 })
   let folder: string
   beforeAll(async () => {

@@ -1,31 +1,33 @@
 import {
+  attentionMaskOf,
+  type BatchFit,
+  type BatchingData,
+  type BatchingOptions,
   type BatchSource,
   ConfigError,
+  checkedDataset,
   cutBatch,
+  defaultFit,
+  featureMask,
+  fitLengths,
   floatArray,
+  frameCount,
   type HostArray,
   type HostBatch,
   HostRng,
   intArray,
-  lengthBuckets,
-  loadRows,
-  type PaddingLimit,
-  type SpanMaskVariant,
-  sampleDistractors,
-} from '@babble/core'
-import { frameCount, receptiveField } from '../geometry'
-import { featureMask, timeMask } from '../masking'
-import {
-  attentionMaskOf,
-  type BatchingData,
-  type BatchingOptions,
-  checkedDataset,
   lengthsOf,
+  loadRows,
   padRows,
   planBatches,
+  receptiveField,
   rowsOf,
+  type SpanMaskVariant,
+  sampleDistractors,
+  timeMask,
   validSeconds,
-} from './plan'
+} from '@babble/core'
+import type { Wav2Vec2Config } from '../config'
 
 /** A batch on the host, under the names of `Wav2Vec2ForPreTraining.forward`. */
 export interface Wav2Vec2PretrainingHostBatch {
@@ -41,13 +43,11 @@ export interface Wav2Vec2PretrainingHostBatch {
 }
 
 export interface PretrainingBatchesOptions extends BatchingOptions {
+  readonly config: Wav2Vec2Config
   /** Longer utterances are cropped to this many samples, at a random place. Default 250000 (15.6 s), the paper's BASE. */
   readonly cropSamples?: number
-  /**
-   * How an utterance comes to its batch's length: `crop` cuts it to the bucket below it, so there is hardly any padding, which is how
-   * BASE is trained, since padding would enter its group norm; `pad` keeps all samples. Default: `crop` for group norm over padding.
-   */
-  readonly fit?: 'crop' | 'pad'
+  /** How an utterance comes to its batch's length. Default: `crop` for group norm over padding. */
+  readonly fit?: BatchFit
   /** How spans are drawn; `fairseq`, the default, also gives all utterances of a batch equally many masked frames. */
   readonly maskVariant?: SpanMaskVariant
 }
@@ -76,11 +76,9 @@ export const pretrainingBatches = (
     throw new ConfigError(`cropSamples is ${cropSamples}, less than a frame.`, { field: 'cropSamples' })
   }
   const dataset = checkedDataset(data, config, options.samplingRate)
-  const crops = config.featExtractNorm === 'group' && config.groupNormPadding === 'reference'
-  const { fit = crops ? 'crop' : 'pad', rank = 0, worldSize = 1 } = options
+  const { fit = defaultFit(config), rank = 0, worldSize = 1 } = options
   const whole = lengthsOf(dataset, cropSamples)
-  const bounds = fit === 'crop' && !Array.isArray(buckets) ? lowerBounds(whole, buckets as number) : buckets
-  const lengths = fit === 'crop' ? cropLengths(whole, bounds as readonly number[]) : whole
+  const { lengths, buckets: bounds } = fitLengths(whole, buckets, fit)
   const { planner, ownRows } = planBatches(lengths, bounds, options)
 
   const batch = (epoch: number, index: number, signal?: AbortSignal) => {
@@ -148,20 +146,6 @@ export const cutPretrainingBatch = (
     })
     return { ...part, sampledNegativeIndices: intArray(moved, shape) }
   })
-
-/** Lengths to crop to: the shortest of each of `buckets` groups of about equally many utterances. */
-const lowerBounds = (lengths: Uint32Array, buckets: number | PaddingLimit): number[] => {
-  const sorted = lengths.slice().sort()
-  const count = typeof buckets === 'number' ? buckets : lengthBuckets(lengths, buckets).length
-  const bounds = Array.from({ length: count }, (_, bucket) => sorted[Math.floor((bucket * sorted.length) / count)]!)
-  return [...new Set(bounds)]
-}
-
-/** Each length cut to the longest bound that it reaches. */
-const cropLengths = (lengths: Uint32Array, bounds: readonly number[]): Uint32Array => {
-  const sorted = [...bounds].sort((a, b) => a - b)
-  return lengths.map((length) => sorted.findLast((bound) => bound <= length) ?? length)
-}
 
 /** Distractors of the masked frames of a batch, as indices into its `[batch * frames]` frames. */
 const negativeIndices = (masked: Int32Array, frames: number, distractors: number, rng: HostRng): HostArray => {

@@ -10,14 +10,17 @@ import {
   Linear,
   PretrainedModel,
   type QuantizerOutput,
+  type SpeechEncoderOutput,
+  type SpeechForwardOptions,
+  type SpeechInputs,
 } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Wav2Vec2Config } from '../config'
+import { type Wav2Vec2Config, wav2vec2Family } from '../config'
 import { loadFairseq } from '../fairseq'
-import { checkpointFits, type FromPretrainedOptions, wav2vec2Family } from '../interop'
-import { type Wav2Vec2ForwardOptions, type Wav2Vec2Inputs, Wav2Vec2Model, type Wav2Vec2ModelOutput } from '../model'
+import { checkpointFits, type FromPretrainedOptions } from '../interop'
+import { Wav2Vec2Model } from '../model'
 
-export interface Wav2Vec2PretrainingInputs extends Wav2Vec2Inputs {
+export interface Wav2Vec2PretrainingInputs extends SpeechInputs {
   /**
    * int32 `[batch, frames, K]`: distractors of each masked frame, as indices into the batch's frames in a row (`item * frames +
    * frame`), from the frame's own utterance. With it, losses are computed.
@@ -29,7 +32,7 @@ export interface Wav2Vec2PretrainingInputs extends Wav2Vec2Inputs {
   readonly gumbelTemperature?: tf.Scalar | undefined
 }
 
-export interface Wav2Vec2PretrainingOutput extends Wav2Vec2ModelOutput {
+export interface Wav2Vec2PretrainingOutput extends SpeechEncoderOutput {
   /** Contrastive loss plus weighted diversity loss, summed over the masked frames. */
   readonly loss?: tf.Scalar
   /** Equation 3, summed over the masked frames. */
@@ -99,7 +102,7 @@ export class Wav2Vec2ForPreTraining extends PretrainedModel<Wav2Vec2Config> {
   forward(
     inputs: Wav2Vec2PretrainingInputs,
     context: ForwardContext = inference,
-    options: Wav2Vec2ForwardOptions = {},
+    options: SpeechForwardOptions = {},
   ): Wav2Vec2PretrainingOutput {
     const { config } = this
     const { maskTimeIndices, sampledNegativeIndices, gumbelNoise, gumbelTemperature } = inputs

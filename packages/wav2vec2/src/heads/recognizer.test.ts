@@ -1,15 +1,22 @@
-import { ConfigError, HostRng, loadEngine, spelledLexicon, trainNgram } from '@babble/core'
+import {
+  ConfigError,
+  CtcRecognizer,
+  CtcTokenizer,
+  HostRng,
+  labelsOf,
+  loadEngine,
+  SpeechFeatureExtractor,
+  SpeechProcessor,
+  spelledLexicon,
+  trainNgram,
+  transcriptDecoder,
+} from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { wav2vec2Tiny } from '../config'
-import { Wav2Vec2FeatureExtractor } from '../feature-extractor'
-import { Wav2Vec2Processor } from '../processor'
-import { Wav2Vec2CtcTokenizer } from '../tokenizer'
 import { Wav2Vec2ForCTC } from './ctc'
-import { Wav2Vec2Recognizer } from './recognizer'
-import { labelsOf, transcriptDecoder } from './transcript-decoder'
 
-const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['ab c'])
+const tokenizer = CtcTokenizer.fromTexts(['ab c'])
 const idOf = (token: string) => tokenizer.vocab.get(token)!
 
 /** Log probabilities of frames that say tokens with the given probabilities; what is left goes to all. */
@@ -55,14 +62,14 @@ describe('transcriptDecoder', () => {
   })
 
   it('writes lower case where the tokenizer does, for models in lower case', () => {
-    const upper = Wav2Vec2CtcTokenizer.fromTexts(['ab'], { doLowerCase: true })
+    const upper = CtcTokenizer.fromTexts(['ab'], { doLowerCase: true })
     expect(idOf('A')).toBeUndefined()
     const languageModel = trainNgram(['ab', 'ab ab'], { order: 2 })
     expect(transcriptDecoder(upper, { languageModel })(saying([{ A: 1 }, { B: 1 }], upper)).text).toBe('ab')
   })
 
   it('reads units that are words, with a model of them, or makes words of them by a lexicon', () => {
-    const phonemes = Wav2Vec2CtcTokenizer.fromTexts(['AH B K'], { units: 'words' })
+    const phonemes = CtcTokenizer.fromTexts(['AH B K'], { units: 'words' })
     const heardPhonemes = saying([{ K: 1 }, { AH: 0.5, B: 0.45 }, { B: 1 }], phonemes)
     const languageModel = trainNgram(['K AH B', 'K AH B K'], { order: 3 })
     expect(transcriptDecoder(phonemes, { languageModel })(heardPhonemes)).toEqual({
@@ -86,9 +93,9 @@ describe('Wav2Vec2Recognizer', () => {
 
   it('refuses batches of nothing', () => {
     const model = new Wav2Vec2ForCTC(wav2vec2Tiny({ vocabSize: tokenizer.vocabSize }))
-    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+    const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
     for (const options of [{ batchSize: 0 }, { batchSize: 1.5 }, { padToMultipleOf: 0 }]) {
-      expect(() => new Wav2Vec2Recognizer(model, processor, options)).toThrow(ConfigError)
+      expect(() => new CtcRecognizer(model, processor, options)).toThrow(ConfigError)
     }
     model.dispose()
   })
@@ -96,11 +103,11 @@ describe('Wav2Vec2Recognizer', () => {
   it('searches in the log probabilities of the frames that an utterance has', async () => {
     const rng = new HostRng(1)
     const model = new Wav2Vec2ForCTC(wav2vec2Tiny({ vocabSize: tokenizer.vocabSize }))
-    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), tokenizer)
+    const processor = new SpeechProcessor(new SpeechFeatureExtractor(), tokenizer)
     const waveforms = [4000, 6000, 5000].map((length) => Float32Array.from({ length }, () => rng.normal() * 0.1))
     const decode = transcriptDecoder(tokenizer, {})
     const options = { batchSize: 1, padToMultipleOf: 1 }
-    const recognizer = new Wav2Vec2Recognizer(model, processor, { ...options, decoder: {} })
+    const recognizer = new CtcRecognizer(model, processor, { ...options, decoder: {} })
     const found = await recognizer.transcribe(waveforms)
     for (const [i, waveform] of waveforms.entries()) {
       const { inputValues } = processor.extract([waveform])
@@ -111,7 +118,7 @@ describe('Wav2Vec2Recognizer', () => {
       })
       expect(found[i]).toEqual(decode(Float32Array.from(logProbs)))
     }
-    const padded = new Wav2Vec2Recognizer(model, processor, {
+    const padded = new CtcRecognizer(model, processor, {
       batchSize: 4,
       padToMultipleOf: 1000,
       decoder: { nBest: 3 },

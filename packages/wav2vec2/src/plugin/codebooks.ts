@@ -1,9 +1,16 @@
-import { ConfigError, compile, type PluginCommand, readAudio, toTensors } from '@babble/core'
+import {
+  ConfigError,
+  compile,
+  frameCount,
+  type PluginCommand,
+  readAudio,
+  readExtractor,
+  receptiveField,
+  toTensors,
+} from '@babble/core'
 import type * as tf from '@tensorflow/tfjs-core'
 import { dispose } from '@tensorflow/tfjs-core'
-import { frameCount, receptiveField } from '../geometry'
 import { Wav2Vec2ForPreTraining } from '../heads/pretraining'
-import { readExtractor } from './extractor'
 
 /** exp(entropy) of a histogram: 1 when a single entry is used, their number when all are used evenly. */
 export const perplexity = (counts: readonly number[]): number => {

@@ -1,10 +1,22 @@
-import type { ModelPlugin } from '@babble/core'
+import { ctcFinetuning, loadCtcRecognizer, loadLayerFeatures, type ModelPlugin } from '@babble/core'
+import { type Wav2Vec2Config, writeWav2Vec2Config } from '../config'
+import { Wav2Vec2ForCTC } from '../heads/ctc'
+import { Wav2Vec2Model } from '../model'
 import { codebooksCommand } from './codebooks'
-import { loadFeatures } from './features'
-import { finetuneTask } from './finetune'
 import { pretrainTask } from './pretrain'
-import { sizes } from './recipes'
-import { loadRecognizer } from './recognizer'
+import { finetuningDefaults, finetuningSchema, sizes } from './recipes'
+
+/** Fine-tuning with CTC as in the paper's section 3.3, of a pre-trained model, on transcribed recordings. */
+const finetuneTask = ctcFinetuning({
+  summary: 'Speech recognition with CTC on transcribed recordings (section 3.3)',
+  sizes: Object.keys(sizes),
+  defaultSize: 'base',
+  schema: finetuningSchema,
+  defaults: finetuningDefaults,
+  basePrefix: 'wav2vec2.',
+  load: (directory, options) => Wav2Vec2ForCTC.fromPretrained(directory, options),
+  configJson: (config) => writeWav2Vec2Config(config as Wav2Vec2Config, 'Wav2Vec2ForCTC'),
+})
 
 /** What this package offers to the `babble` command. */
 export const plugin: ModelPlugin = {
@@ -19,7 +31,9 @@ export const plugin: ModelPlugin = {
   pretrain: pretrainTask as NonNullable<ModelPlugin['pretrain']>,
   finetune: finetuneTask as NonNullable<ModelPlugin['finetune']>,
   modelTypes: ['wav2vec2'],
-  loadRecognizer,
-  loadFeatures,
+  loadRecognizer: (directory, options) =>
+    loadCtcRecognizer((path) => Wav2Vec2ForCTC.fromPretrained(path), directory, options),
+  loadFeatures: (directory, options) =>
+    loadLayerFeatures('wav2vec2', (path) => Wav2Vec2Model.fromPretrained(path), directory, options),
   commands: [codebooksCommand],
 }

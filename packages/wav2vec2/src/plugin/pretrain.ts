@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import {
+  extractorFile,
+  extractorText,
   Initializer,
   makeSchedule,
   objectiveEvaluator,
   openDataset,
-  type RecordingCardOptions,
-  type SpeechDataset,
+  receptiveField,
+  recordingCards,
+  SpeechFeatureExtractor,
   type TrainingJob,
   type TrainingTask,
   writeFileAtomic,
@@ -13,25 +16,10 @@ import {
 import { codebookCollapseMonitor } from '../collapse-monitor'
 import { wav2vec2Config, writeWav2Vec2Config } from '../config'
 import { pretrainingBatches } from '../data/pretraining-batches'
-import { Wav2Vec2FeatureExtractor } from '../feature-extractor'
-import { receptiveField } from '../geometry'
 import { Wav2Vec2ForPreTraining } from '../heads/pretraining'
 import { Wav2Vec2PretrainingObjective } from '../objective'
 import type { Wav2Vec2Size } from '../recipe'
-import { extractorFile, extractorText } from './extractor'
 import { type PretrainingSettings, pretrainingDefaults, pretrainingSchema, sizes } from './recipes'
-
-/** A few recordings to look at and to hear. */
-const cardsOf = async (data: SpeechDataset): Promise<RecordingCardOptions[]> => {
-  const cards: RecordingCardOptions[] = []
-  for (let index = 0; index < Math.min(3, data.length); index++) {
-    const { path, text } = data.clip(index)
-    const title = path.split(/[\\/]/).at(-1)!
-    const waveform = await data.load(index)
-    cards.push({ waveform, sampleRate: data.sampleRate, title, ...(text === undefined ? {} : { reference: text }) })
-  }
-  return cards
-}
 
 /** Pre-training as in the paper's section 3.2, on recordings without labels. */
 export const pretrainTask: TrainingTask<PretrainingSettings> = {
@@ -58,7 +46,7 @@ export const pretrainTask: TrainingTask<PretrainingSettings> = {
       featurePenaltyWeight,
     })
     const heldOut = valid && pretrainingBatches(valid, { ...batching, shuffle: false })
-    const extractor = new Wav2Vec2FeatureExtractor({ samplingRate: sampleRate })
+    const extractor = new SpeechFeatureExtractor({ samplingRate: sampleRate })
     return {
       model,
       objective,
@@ -70,7 +58,7 @@ export const pretrainTask: TrainingTask<PretrainingSettings> = {
       ...(heldOut ? { evaluate: objectiveEvaluator({ objective, data: heldOut, seed }) } : {}),
       modelConfig: writeWav2Vec2Config(config, 'Wav2Vec2ForPreTraining'),
       files: { [extractorFile]: extractorText(extractor) },
-      samples: () => cardsOf(valid ?? train),
+      samples: () => recordingCards(valid ?? train),
       save: async (directory) => {
         await model.savePretrained(directory)
         await writeFileAtomic(join(directory, extractorFile), extractorText(extractor))

@@ -1,17 +1,21 @@
 import {
-  ConfigError,
+  type CtcFinetuningSettings,
+  configSchema,
+  ctcFinetuningDefaults,
+  ctcFinetuningSchema,
+  type LabelledSpeech,
   type OptimizerSettings,
   optimizerSchema,
   type ScheduleSettings,
   scheduleSchema,
+  sharedSchema,
   type TrainingSettings,
   trainingSettings,
   trainingSettingsShape,
 } from '@babble/core'
 import { z } from 'zod'
 import { configRules, type Wav2Vec2Config, wav2vec2Config } from '../config'
-import type { FieldRule } from '../config-rules'
-import { ctcRecipe, type LabelledSpeech, pretrainingRecipe, type Wav2Vec2Size } from '../recipe'
+import { ctcRecipe, pretrainingRecipe, type Wav2Vec2Size } from '../recipe'
 
 /** Fields of the model's configuration, as a recipe may say them. */
 export type ConfigFields = Partial<Omit<Wav2Vec2Config, 'extra'>>
@@ -22,29 +26,7 @@ export const sizes: Readonly<Record<Wav2Vec2Size, string>> = {
   large: "317 M parameters, the paper's LARGE on LibriVox",
 }
 
-const fieldSchema = (rule: FieldRule) => z.custom<unknown>(rule.allows, `it must be ${rule.expected}`).optional()
-
-/** @param whole Whether all fields are there, so that those that depend on one another can be compared. */
-const configSchema = (whole: boolean): z.ZodType<ConfigFields> => {
-  const fields = Object.entries(configRules).map(([field, rule]) => [field, fieldSchema(rule)] as const)
-  return z.strictObject(Object.fromEntries(fields)).superRefine((config, context) => {
-    if (!whole) return
-    try {
-      wav2vec2Config(config as ConfigFields)
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      context.addIssue({ code: 'custom', path: error.field === undefined ? [] : [error.field], message: error.message })
-    }
-  }) as z.ZodType<ConfigFields>
-}
-
 const count = z.int().min(1)
-const size = z.enum(['tiny', 'base', 'large'])
-const clipNorm = z.number().positive().nullable().describe('Largest gradient norm; null: no clipping')
-const buckets = count.describe('Lengths of batches; each compiles a program of its own')
-const multipleOf = count.describe(
-  'The utterances of a batch are a multiple of this, and this one of accumulate x devices',
-)
 
 export interface PretrainingSettings extends TrainingSettings {
   readonly size: Wav2Vec2Size
@@ -65,12 +47,12 @@ export interface PretrainingSettings extends TrainingSettings {
 }
 
 export const pretrainingSchema: z.ZodType<PretrainingSettings> = z.strictObject({
-  size: size.describe('Of the model; decides over the other defaults'),
+  size: z.enum(['tiny', 'base', 'large']).describe('Of the model; decides over the other defaults'),
   ...trainingSettingsShape,
-  config: configSchema(true).describe("The model's fields, as in config.json"),
+  config: configSchema<Wav2Vec2Config>(configRules, wav2vec2Config).describe("The model's fields, as in config.json"),
   optimizer: optimizerSchema.describe('AdamW'),
   schedule: scheduleSchema.describe('Factor on the learning rate'),
-  clipNorm,
+  clipNorm: sharedSchema.clipNorm,
   gumbelTemperature: z
     .strictObject({
       start: z.number().positive(),
@@ -84,8 +66,8 @@ export const pretrainingSchema: z.ZodType<PretrainingSettings> = z.strictObject(
     sampleRate: count.describe('Hz that recordings are brought to'),
     cropSamples: count.describe('Longest utterance'),
     batchSamples: count.describe('Samples of a whole batch, over all devices and parts'),
-    buckets,
-    multipleOf,
+    buckets: sharedSchema.buckets,
+    multipleOf: sharedSchema.multipleOf,
   }),
 })
 
@@ -111,94 +93,17 @@ export const pretrainingDefaults = (size: Wav2Vec2Size): PretrainingSettings => 
   }
 }
 
-export interface FinetuningSettings extends TrainingSettings {
-  readonly size: Wav2Vec2Size
-  readonly labelled: LabelledSpeech
-  readonly config: ConfigFields
-  readonly optimizer: OptimizerSettings
-  readonly schedule: ScheduleSettings
-  readonly clipNorm: number | null
-  readonly freezeTransformerShare: number
-  readonly freezeFeatureEncoder: boolean
-  readonly vocabulary: { readonly source: 'transcripts' | 'model'; readonly units: 'letters' | 'words' }
-  readonly data: {
-    readonly maxSamples: number
-    readonly batchSamples: number
-    readonly buckets: number
-    readonly multipleOf: number
-  }
-}
+/** How fine-tuning's learning rate goes (appendix B). */
+const finetuningSchedule: ScheduleSettings = { name: 'triStage', phases: [0.1, 0.4, 0.5], start: 0.01, end: 0.05 }
 
-export const labelledAmounts = ['10min', '1h', '10h', '100h', '960h'] as const satisfies readonly LabelledSpeech[]
+export const finetuningSchema = ctcFinetuningSchema(Object.keys(sizes), configRules)
 
-export const finetuningSchema: z.ZodType<FinetuningSettings> = z.strictObject({
-  size: size.describe('Of the pre-trained model; decides over the other defaults'),
-  labelled: z
-    .enum(labelledAmounts)
-    .describe('Amount of labelled speech; decides over the other defaults, except for tiny'),
-  ...trainingSettingsShape,
-  config: configSchema(false).describe("What is changed of the pre-trained model's fields"),
-  optimizer: optimizerSchema.describe('AdamW'),
-  schedule: scheduleSchema.describe('Factor on the learning rate'),
-  clipNorm,
-  freezeTransformerShare: z.number().min(0).max(1).describe('Share of the updates in which only the CTC head learns'),
-  freezeFeatureEncoder: z.boolean().describe('Keep the waveform encoder as it is'),
-  vocabulary: z.strictObject({
-    source: z.enum(['transcripts', 'model']).describe('model: keep the vocabulary and the head of a fine-tuned model'),
-    units: z.enum(['letters', 'words']),
-  }),
-  data: z.strictObject({
-    maxSamples: count.describe('Longer utterances are left out'),
-    batchSamples: count.describe('Samples of a whole batch, padding included, over all devices and parts'),
-    buckets,
-    multipleOf,
-  }),
-})
-
-/**
- * The paper's settings (section 4.3 and appendix B) for an amount of labelled speech. `tiny` has settings for a laptop: a small model
- * needs a higher learning rate than a large one, and is not worth freezing.
- */
-export const finetuningDefaults = (size: Wav2Vec2Size, labelled: LabelledSpeech): FinetuningSettings => {
-  const { config, maxSteps, optimizer, freezeTransformerUpdates } = ctcRecipe(labelled)
-  const shared = {
+/** The paper's settings (section 4.3 and appendix B) for an amount of labelled speech. */
+export const finetuningDefaults = (size: string, labelled: LabelledSpeech): CtcFinetuningSettings =>
+  ctcFinetuningDefaults(
     size,
     labelled,
-    schedule: { name: 'triStage', phases: [0.1, 0.4, 0.5], start: 0.01, end: 0.05 } as ScheduleSettings,
-    freezeFeatureEncoder: true,
-    vocabulary: { source: 'transcripts', units: 'letters' } as const,
-  }
-  if (size === 'tiny') {
-    const { layerdrop: _, ...fields } = config
-    return {
-      ...shared,
-      ...trainingSettings(2000, { checkpointEvery: 200, evaluateEvery: 200, keepBest: 'wordErrorRate' }),
-      config: { ...fields, maskTimeProb: 0.05, maskFeatureProb: 0, ctcLossReduction: 'mean' },
-      optimizer: { ...optimizer, learningRate: 1e-3 },
-      clipNorm: 5,
-      freezeTransformerShare: 0,
-      // What so little pre-training has made of it is not worth keeping.
-      freezeFeatureEncoder: false,
-      data: { maxSamples: 160_000, batchSamples: 640_000, buckets: 4, multipleOf: 8 },
-    }
-  }
-  return {
-    ...shared,
-    ...trainingSettings(maxSteps, {
-      logEvery: 200,
-      checkpointEvery: 1000,
-      evaluateEvery: 1000,
-      keepBest: 'wordErrorRate',
-    }),
-    config,
-    optimizer,
-    clipNorm: null,
-    freezeTransformerShare: freezeTransformerUpdates / maxSteps,
-    data: {
-      maxSamples: 500_000,
-      batchSamples: size === 'base' ? 8 * 3_200_000 : 24 * 1_280_000,
-      buckets: 8,
-      multipleOf: 8,
-    },
-  }
-}
+    ctcRecipe(labelled),
+    finetuningSchedule,
+    size === 'base' ? 8 * 3_200_000 : 24 * 1_280_000,
+  )

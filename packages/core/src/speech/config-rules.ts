@@ -1,4 +1,4 @@
-import { ConfigError } from '@babble/core'
+import { ConfigError } from '../errors'
 
 /** What a field may hold: a test, and the words for it. */
 export interface FieldRule {

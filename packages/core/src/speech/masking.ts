@@ -1,5 +1,6 @@
-import { type HostArray, type HostRng, intArray, type SpanMaskVariant, sampleBatchSpanMask } from '@babble/core'
-import type { Wav2Vec2Config } from './config'
+import { type HostArray, intArray, type SpanMaskVariant, sampleBatchSpanMask } from '../data/index'
+import type { HostRng } from '../random/index'
+import type { SpeechEncoderConfig } from './speech-encoder-config'
 
 export interface TimeMaskOptions {
   /** Valid frames of each utterance. */
@@ -11,7 +12,7 @@ export interface TimeMaskOptions {
 }
 
 /** Spans of frames to mask (section 3.1): 1 where masked, `[batch, frames]` row by row; padding never is. */
-export const timeMask = (config: Wav2Vec2Config, options: TimeMaskOptions): Int32Array =>
+export const timeMask = (config: SpeechEncoderConfig, options: TimeMaskOptions): Int32Array =>
   Int32Array.from(
     sampleBatchSpanMask({
       ...options,
@@ -22,7 +23,7 @@ export const timeMask = (config: Wav2Vec2Config, options: TimeMaskOptions): Int3
   )
 
 /** Spans of feature channels to set to zero, over all frames of an utterance: int32 `[batch, hidden]`. */
-export const featureMask = (config: Wav2Vec2Config, batch: number, rng: HostRng): HostArray => {
+export const featureMask = (config: SpeechEncoderConfig, batch: number, rng: HostRng): HostArray => {
   const { hiddenSize, maskFeatureProb, maskFeatureLength, maskFeatureMinMasks } = config
   const mask = sampleBatchSpanMask({
     lengths: new Array<number>(batch).fill(hiddenSize),

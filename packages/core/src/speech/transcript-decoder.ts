@@ -1,13 +1,13 @@
 import {
-  ConfigError,
   CtcDecoder,
   type CtcDecoderOptions,
   type CtcLanguageModel,
   type CtcTranscription,
   NgramModel,
-} from '@babble/core'
-import type { Wav2Vec2CtcTokenizer } from '../tokenizer'
-import type { Transcript } from './recognizer'
+} from '../decode/index'
+import { ConfigError } from '../errors'
+import type { Transcript } from './ctc-recognizer'
+import type { CtcTokenizer } from './ctc-tokenizer'
 
 /** Prefix beam search instead of the most likely path: see `CtcDecoder`. Words are written as the tokenizer decodes them. */
 export interface TranscriptDecoderOptions
@@ -29,7 +29,7 @@ export interface TranscriptDecoderOptions
  * @throws ConfigError when an option does not fit the tokenizer's vocabulary.
  */
 export const transcriptDecoder = (
-  tokenizer: Wav2Vec2CtcTokenizer,
+  tokenizer: CtcTokenizer,
   options: TranscriptDecoderOptions,
 ): ((logProbs: Float32Array) => Transcript) => {
   const { languageModel, timestamps = true, nBest, ...rest } = options
@@ -81,14 +81,14 @@ export const transcriptDecoder = (
 }
 
 /** The text of each token, in the case of decoded texts. */
-export const labelsOf = (tokenizer: Wav2Vec2CtcTokenizer): string[] => {
+export const labelsOf = (tokenizer: CtcTokenizer): string[] => {
   const labels = new Array<string>(tokenizer.vocabSize).fill('')
   for (const [token, id] of tokenizer.vocab) labels[id] = tokenizer.doLowerCase ? token.toLowerCase() : token
   return labels
 }
 
 /** Special tokens, and ids that no token has. */
-const excludedIds = (tokenizer: Wav2Vec2CtcTokenizer): number[] => {
+const excludedIds = (tokenizer: CtcTokenizer): number[] => {
   const { unkToken, bosToken, eosToken, vocab, blankId } = tokenizer
   const special = new Set([unkToken, bosToken, eosToken].map((token) => vocab.get(token)))
   const used = new Set(vocab.values())

@@ -1,17 +1,20 @@
-import {
-  type CompiledFunction,
-  ConfigError,
-  compile,
-  type FeatureFrames,
-  type FeatureSource,
-  type LayerOptions,
-  toTensors,
-} from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Wav2Vec2FeatureExtractor } from '../feature-extractor'
-import { frameCount, receptiveField, samplesPerFrame } from '../geometry'
-import { Wav2Vec2Model } from '../model'
+import { toTensors } from '../../data/index'
+import { type CompiledFunction, compile } from '../../engine/index'
+import { ConfigError } from '../../errors'
+import type { FeatureFrames } from '../../features/index'
+import {
+  frameCount,
+  receptiveField,
+  type SpeechEncoder,
+  type SpeechEncoderConfig,
+  type SpeechFeatureExtractor,
+  samplesPerFrame,
+} from '../../speech/index'
+import type { FeatureSource, LayerOptions } from '../model-plugin'
 import { readExtractor } from './extractor'
+
+type Encoder = SpeechEncoder<SpeechEncoderConfig>
 
 interface Inputs {
   readonly [name: string]: tf.Tensor
@@ -20,18 +23,24 @@ interface Inputs {
 }
 
 /** The frames of one of the Transformer's layers. */
-class LayerFeatures implements FeatureSource {
+export class LayerFeatures implements FeatureSource {
   readonly name: string
   readonly sampleRate: number
   readonly dim: number
   readonly hopSamples: number
   readonly minSamples: number
   readonly batchSize: number
-  readonly #model: Wav2Vec2Model
-  readonly #extractor: Wav2Vec2FeatureExtractor
+  readonly #model: Encoder
+  readonly #extractor: SpeechFeatureExtractor
   readonly #program: CompiledFunction<[Inputs], tf.Tensor>
 
-  constructor(model: Wav2Vec2Model, extractor: Wav2Vec2FeatureExtractor, { layer, batchSize = 8 }: LayerOptions) {
+  /** @param name of the model, for people. It is freed along with this. */
+  constructor(
+    name: string,
+    model: Encoder,
+    extractor: SpeechFeatureExtractor,
+    { layer, batchSize = 8 }: LayerOptions = {},
+  ) {
     const { config } = model
     const blocks = config.numHiddenLayers
     const wanted = layer ?? blocks
@@ -41,7 +50,7 @@ class LayerFeatures implements FeatureSource {
         cure: `Layers are 0 (what the Transformer is given) to ${blocks} (its output).`,
       })
     }
-    this.name = `wav2vec2 layer ${wanted}`
+    this.name = `${name} layer ${wanted}`
     this.sampleRate = extractor.samplingRate
     this.dim = config.hiddenSize
     this.hopSamples = samplesPerFrame(config)
@@ -88,11 +97,16 @@ class LayerFeatures implements FeatureSource {
   }
 }
 
-/** Opens a model directory, fine-tuned or not, for the features of one of its layers. */
-export const loadFeatures = async (directory: string, options: LayerOptions = {}): Promise<FeatureSource> => {
-  const model = await Wav2Vec2Model.fromPretrained(directory)
+/** Opens a model directory, fine-tuned or not, for the features of one of its layers: a plugin's `loadFeatures`. */
+export const loadLayerFeatures = async (
+  name: string,
+  load: (directory: string) => Promise<Encoder>,
+  directory: string,
+  options: LayerOptions = {},
+): Promise<FeatureSource> => {
+  const model = await load(directory)
   try {
-    return new LayerFeatures(model, await readExtractor(directory), options)
+    return new LayerFeatures(name, model, await readExtractor(directory), options)
   } catch (error) {
     model.dispose()
     throw error

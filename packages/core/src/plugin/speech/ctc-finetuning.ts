@@ -1,31 +1,28 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { z } from 'zod'
+import type { Manifest } from '../../data/index'
+import { characterErrorRate, wordErrorRate } from '../../decode/index'
+import { CheckpointError, ConfigError, DataError } from '../../errors'
+import type { RecordingCardOptions } from '../../report/index'
 import {
-  CheckpointError,
-  ConfigError,
-  characterErrorRate,
-  DataError,
-  type Manifest,
-  makeSchedule,
-  openDataset,
-  type RecordingCardOptions,
-  referencesOf,
-  type TrainingJob,
-  type TrainingTask,
-  transcribeDataset,
-  wordErrorRate,
-} from '@babble/core'
-import { wav2vec2Config, writeWav2Vec2Config } from '../config'
-import { ctcBatches } from '../data/ctc-batches'
-import { receptiveField, samplesPerFrame } from '../geometry'
-import { Wav2Vec2ForCTC } from '../heads/ctc'
-import { Wav2Vec2CtcObjective } from '../heads/ctc-objective'
-import { Wav2Vec2Recognizer } from '../heads/recognizer'
-import { Wav2Vec2Processor } from '../processor'
-import { freezeTransformerUntil, type LabelledSpeech, type Wav2Vec2Size } from '../recipe'
-import { Wav2Vec2CtcTokenizer } from '../tokenizer'
+  type CtcModel,
+  CtcObjective,
+  CtcRecognizer,
+  CtcTokenizer,
+  ctcBatches,
+  receptiveField,
+  type SpeechEncoderConfig,
+  SpeechProcessor,
+  samplesPerFrame,
+} from '../../speech/index'
+import type { TrainingJob, TrainingTask } from '../model-plugin'
+import { openDataset } from '../open-dataset'
+import { makeSchedule } from '../training-settings'
+import { referencesOf, transcribeDataset } from '../transcribe-dataset'
+import type { CtcFinetuningSettings } from './ctc-finetuning-settings'
+import { freezeEncoderUntil, type LabelledSpeech, labelledAmounts } from './ctc-recipe'
 import { readExtractor } from './extractor'
-import { type FinetuningSettings, finetuningDefaults, finetuningSchema, labelledAmounts, sizes } from './recipes'
 
 /** The texts of a manifest. @throws DataError for the first recording without one. */
 function* textsOf(manifest: Manifest): Generator<string> {
@@ -43,15 +40,15 @@ function* textsOf(manifest: Manifest): Generator<string> {
 }
 
 const makeProcessor = async (
-  { vocabulary: { source, units } }: FinetuningSettings,
+  { vocabulary: { source, units } }: CtcFinetuningSettings,
   train: Manifest,
   from: string,
-): Promise<Wav2Vec2Processor> => {
+): Promise<SpeechProcessor> => {
   if (source === 'transcripts') {
-    return new Wav2Vec2Processor(
+    return new SpeechProcessor(
       // Batches come with a mask, as padding is then left out of the attention.
       await readExtractor(from),
-      Wav2Vec2CtcTokenizer.fromTexts(textsOf(train), { units }),
+      CtcTokenizer.fromTexts(textsOf(train), { units }),
     )
   }
   if (!existsSync(join(from, 'vocab.json'))) {
@@ -61,24 +58,43 @@ const makeProcessor = async (
       cure: 'Set vocabulary.source to transcripts.',
     })
   }
-  return Wav2Vec2Processor.fromPretrained(from)
+  return SpeechProcessor.fromPretrained(from)
 }
 
-/** Fine-tuning with CTC as in the paper's section 3.3, of a pre-trained model, on transcribed recordings. */
-export const finetuneTask: TrainingTask<FinetuningSettings> = {
-  summary: 'Speech recognition with CTC on transcribed recordings (section 3.3)',
+export interface CtcFinetuningOptions {
+  /** One line for `--help`. */
+  readonly summary: string
+  /** Names of the sizes, and the one that is taken by default. */
+  readonly sizes: readonly string[]
+  readonly defaultSize: string
+  readonly schema: z.ZodType<CtcFinetuningSettings>
+  defaults(size: string, labelled: LabelledSpeech): CtcFinetuningSettings
+  /** The encoder's name in checkpoints, with a dot: `hubert.`. */
+  readonly basePrefix: string
+  /** Loads the model with fields changed. */
+  load(
+    directory: string,
+    options: { config: Partial<SpeechEncoderConfig>; newHead: boolean; seed: number },
+  ): Promise<CtcModel>
+  /** The contents of `config.json` for the model as it is saved. */
+  configJson(config: SpeechEncoderConfig): Record<string, unknown>
+}
+
+/** Fine-tuning with CTC of a pre-trained model, on transcribed recordings: a plugin's `finetune`. */
+export const ctcFinetuning = (options: CtcFinetuningOptions): TrainingTask<CtcFinetuningSettings> => ({
+  summary: options.summary,
   startsFrom: 'model',
   needsText: true,
   choices: {
-    size: { values: Object.keys(sizes), default: 'base', description: 'size of the pre-trained model' },
+    size: { values: options.sizes, default: options.defaultSize, description: 'size of the pre-trained model' },
     labelled: {
       values: labelledAmounts,
       default: '10h',
       description: 'amount of labelled speech that the settings are for',
     },
   },
-  schema: finetuningSchema,
-  defaults: ({ size, labelled }) => finetuningDefaults(size as Wav2Vec2Size, labelled as LabelledSpeech),
+  schema: options.schema,
+  defaults: ({ size, labelled }) => options.defaults(size!, labelled as LabelledSpeech),
 
   async build(recipe, context): Promise<TrainingJob> {
     const { from } = context
@@ -90,13 +106,12 @@ export const finetuneTask: TrainingTask<FinetuningSettings> = {
     const processor = await makeProcessor(recipe, context.train, from)
     const { vocabSize, blankId } = processor.tokenizer
     const newHead = recipe.vocabulary.source === 'transcripts'
-    const model = await Wav2Vec2ForCTC.fromPretrained(from, {
+    const model = await options.load(from, {
       config: { ...recipe.config, ...(newHead ? { vocabSize, padTokenId: blankId } : {}) },
       newHead,
       seed,
     })
-    // Dropouts of the directory, with the recipe's over them.
-    const config = wav2vec2Config(model.config)
+    const { config } = model
     if (recipe.freezeFeatureEncoder) model.freezeFeatureEncoder()
     const { samplingRate } = processor.featureExtractor
     const selection = { sampleRate: samplingRate, minSamples: receptiveField(config) + samplesPerFrame(config) }
@@ -104,7 +119,7 @@ export const finetuneTask: TrainingTask<FinetuningSettings> = {
     const valid = context.valid && (await openDataset(context.valid, { ...selection, part: 'held-out' }, context))
     const references = valid ? referencesOf(valid) : undefined
     const batchSize = 8
-    const recognizer = new Wav2Vec2Recognizer(model, processor, { batchSize })
+    const recognizer = new CtcRecognizer(model, processor, { batchSize })
     const transcribe = async (waveforms: readonly Float32Array[]) =>
       (await recognizer.transcribe(waveforms)).map(({ text }) => text)
     const frozen = Math.round(freezeTransformerShare * maxSteps)
@@ -133,14 +148,14 @@ export const finetuneTask: TrainingTask<FinetuningSettings> = {
     }
     return {
       model,
-      objective: new Wav2Vec2CtcObjective(model),
+      objective: new CtcObjective(model),
       data: ctcBatches(train, processor, { config, seed, maxSamples: batchSamples, buckets, multipleOf }),
       optimizer: recipe.optimizer,
       schedule: makeSchedule(recipe.schedule, maxSteps),
       ...(recipe.clipNorm === null ? {} : { clipNorm: recipe.clipNorm }),
-      ...(frozen > 0 ? { parameterGroups: [freezeTransformerUntil(frozen)] } : {}),
+      ...(frozen > 0 ? { parameterGroups: [freezeEncoderUntil(options.basePrefix, frozen)] } : {}),
       ...(valid ? { evaluate } : {}),
-      modelConfig: writeWav2Vec2Config(config, 'Wav2Vec2ForCTC'),
+      modelConfig: options.configJson(config),
       files: processor.files(),
       samples,
       save: (directory) => model.savePretrained(directory, { processor }),
@@ -151,4 +166,4 @@ export const finetuneTask: TrainingTask<FinetuningSettings> = {
       },
     }
   },
-}
+})

@@ -1,7 +1,7 @@
-import { convOutputLength, receptiveField as receptiveFieldOf } from '@babble/core'
-import type { Wav2Vec2Config } from './config'
+import { convOutputLength, convReceptiveField } from '../nn/index'
+import type { SpeechEncoderConfig } from './speech-encoder-config'
 
-type Convolutions = Pick<Wav2Vec2Config, 'convKernel' | 'convStride'>
+type Convolutions = Pick<SpeechEncoderConfig, 'convKernel' | 'convStride'>
 
 /** Frames that the feature encoder makes of `samples` samples; 0 for less than its receptive field. */
 export const frameCount = ({ convKernel, convStride }: Convolutions, samples: number): number =>
@@ -9,7 +9,7 @@ export const frameCount = ({ convKernel, convStride }: Convolutions, samples: nu
 
 /** Samples that one frame is made of: 400, or 25 ms, in the paper. */
 export const receptiveField = ({ convKernel, convStride }: Convolutions): number =>
-  receptiveFieldOf(convKernel, convStride)
+  convReceptiveField(convKernel, convStride)
 
 /** Samples from one frame's start to the next one's: 320, or 20 ms, in the paper. */
 export const samplesPerFrame = ({ convStride }: Convolutions): number =>

@@ -1,22 +1,20 @@
 import {
-  AudioError,
   BatchPlanner,
   type BatchPlannerOptions,
-  ConfigError,
-  DataError,
   type HostArray,
   intArray,
   type PaddingLimit,
   type Recording,
   type SpeechDataset,
   toDataset,
-} from '@babble/core'
-import type { Wav2Vec2Config } from '../config'
+} from '../../data/index'
+import { AudioError, ConfigError, DataError } from '../../errors'
 import { receptiveField } from '../geometry'
+import type { SpeechEncoderConfig } from '../speech-encoder-config'
 
 /** How recordings are put into batches. */
 export interface BatchingOptions {
-  readonly config: Wav2Vec2Config
+  readonly config: SpeechEncoderConfig
   /** Utterances of a batch; either this or `maxSamples`. */
   readonly batchSize?: number
   /** Samples of a batch, padding included. */
@@ -52,7 +50,11 @@ export type BatchingData = SpeechDataset | readonly Recording[]
  * @throws AudioError naming the first recording that is too short, or in memory has samples that are not finite; ConfigError for a dataset
  * at another rate.
  */
-export const checkedDataset = (data: BatchingData, config: Wav2Vec2Config, samplingRate?: number): SpeechDataset => {
+export const checkedDataset = (
+  data: BatchingData,
+  config: SpeechEncoderConfig,
+  samplingRate?: number,
+): SpeechDataset => {
   const dataset = toDataset(data, samplingRate)
   if (samplingRate !== undefined && dataset.sampleRate !== samplingRate) {
     throw new ConfigError(`the dataset is at ${dataset.sampleRate} Hz, but the model hears ${samplingRate} Hz.`, {

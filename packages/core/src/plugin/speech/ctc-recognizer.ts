@@ -1,9 +1,14 @@
-import { type LoadModelOptions, readDecoding, type SpeechRecognizer, type SpeechTranscript } from '@babble/core'
-import { receptiveField, samplesPerFrame } from '../geometry'
-import { Wav2Vec2ForCTC } from '../heads/ctc'
-import { type Transcript, Wav2Vec2Recognizer } from '../heads/recognizer'
-import { labelsOf } from '../heads/transcript-decoder'
-import { Wav2Vec2Processor } from '../processor'
+import {
+  type CtcModel,
+  CtcRecognizer,
+  labelsOf,
+  receptiveField,
+  SpeechProcessor,
+  samplesPerFrame,
+  type Transcript,
+} from '../../speech/index'
+import { readDecoding } from '../ctc-decoding'
+import type { LoadModelOptions, SpeechRecognizer, SpeechTranscript } from '../model-plugin'
 
 /** A transcript in seconds. */
 const inSeconds = (
@@ -22,16 +27,24 @@ const inSeconds = (
     : {}),
 })
 
-/** Opens a fine-tuned model directory for transcription. */
-export const loadRecognizer = async (directory: string, options: LoadModelOptions = {}): Promise<SpeechRecognizer> => {
+/**
+ * Opens a model directory that was fine-tuned with CTC for transcription: a plugin's `loadRecognizer`.
+ *
+ * @param load Loads the model: `(directory) => HubertForCTC.fromPretrained(directory)`.
+ */
+export const loadCtcRecognizer = async (
+  load: (directory: string) => Promise<CtcModel>,
+  directory: string,
+  options: LoadModelOptions = {},
+): Promise<SpeechRecognizer> => {
   const { batchSize = 8, decoding } = options
   // The vocabulary and the search first: where they fail, the parameters need not be read.
-  const processor = await Wav2Vec2Processor.fromPretrained(directory)
+  const processor = await SpeechProcessor.fromPretrained(directory)
   const { tokenizer, featureExtractor } = processor
   const unit = tokenizer.units === 'words' && decoding?.lexicon === undefined ? 'token' : 'word'
   const search = decoding && (await readDecoding(decoding, labelsOf(tokenizer), unit))
-  const model = await Wav2Vec2ForCTC.fromPretrained(directory)
-  const recognizer = new Wav2Vec2Recognizer(model, processor, {
+  const model = await load(directory)
+  const recognizer = new CtcRecognizer(model, processor, {
     batchSize,
     ...(search ? { decoder: { ...search, nBest: decoding.alternatives ?? 1 } } : {}),
   })

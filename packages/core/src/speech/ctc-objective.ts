@@ -1,10 +1,11 @@
-import { type Batch, DataError, type Objective, type ObjectiveContext, type ObjectiveResult } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { frameMask } from '../frontend'
-import type { Wav2Vec2CtcInputs, Wav2Vec2ForCTC } from './ctc'
+import { DataError } from '../errors'
+import type { Batch, Objective, ObjectiveContext, ObjectiveResult } from '../train/index'
+import type { CtcModel, CtcModelInputs } from './ctc-model'
+import { frameMask } from './feature-projection'
 
 /**
- * Fine-tuning with CTC (section 3.3). With `ctcLossReduction: 'sum'` the loss is a sum over the labels, whose number is the metric
+ * Fine-tuning with CTC (wav2vec 2.0, section 3.3). With `ctcLossReduction: 'sum'` the loss is a sum over the labels, whose number is the metric
  * `sampleSize`; with `mean` it is a mean over the utterances.
  *
  * The metric `blankShare` is the share of frames whose best unit is the blank: it is near 1 while a model has yet to learn to say
@@ -12,11 +13,11 @@ import type { Wav2Vec2CtcInputs, Wav2Vec2ForCTC } from './ctc'
  *
  * Batches are those of `ctcBatches`: `inputValues`, `attentionMask`, `labels`, and masks where the data is augmented.
  */
-export class Wav2Vec2CtcObjective implements Objective {
-  readonly name = 'wav2vec2-ctc'
-  readonly #model: Wav2Vec2ForCTC
+export class CtcObjective implements Objective {
+  readonly name = 'ctc'
+  readonly #model: CtcModel
 
-  constructor(model: Wav2Vec2ForCTC) {
+  constructor(model: CtcModel) {
     this.#model = model
   }
 
@@ -26,7 +27,7 @@ export class Wav2Vec2CtcObjective implements Objective {
       if (!batch[name])
         throw new DataError(`the batch has no ${name}.`, { field: name, cure: 'Make batches with ctcBatches.' })
     }
-    const { loss, logits, frameLengths } = this.#model.forward(batch as Batch & Wav2Vec2CtcInputs, { training, rng })
+    const { loss, logits, frameLengths } = this.#model.forward(batch as Batch & CtcModelInputs, { training, rng })
     const valid = frameMask(frameLengths!, logits.shape[1])
     const best = tf.argMax(logits, -1)
     const blank = tf.cast(tf.equal(best, tf.scalar(config.padTokenId, 'int32')), 'float32')

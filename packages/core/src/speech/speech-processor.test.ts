@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AudioError, CheckpointError, ConfigError, DataError } from '@babble/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { normalizeWaveform, Wav2Vec2FeatureExtractor } from './feature-extractor'
-import { Wav2Vec2Processor } from './processor'
-import { Wav2Vec2CtcTokenizer } from './tokenizer'
+import { CtcTokenizer } from './ctc-tokenizer'
+import { normalizeWaveform, SpeechFeatureExtractor } from './feature-extractor'
+import { SpeechProcessor } from './speech-processor'
 
-const letters = new Wav2Vec2CtcTokenizer({
+const letters = new CtcTokenizer({
   '<pad>': 0,
   '<s>': 1,
   '</s>': 2,
@@ -19,9 +19,9 @@ const letters = new Wav2Vec2CtcTokenizer({
   C: 8,
   H: 9,
 })
-const digits = Wav2Vec2CtcTokenizer.fromTexts(['one two', 'two three'], { units: 'words' })
+const digits = CtcTokenizer.fromTexts(['one two', 'two three'], { units: 'words' })
 
-describe('Wav2Vec2CtcTokenizer', () => {
+describe('CtcTokenizer', () => {
   // Expected ids are those of Transformers 5.23 on the same vocabulary.
   it.each([
     ['AB CH', [5, 6, 7]],
@@ -72,25 +72,25 @@ describe('Wav2Vec2CtcTokenizer', () => {
   })
 
   it('takes lower case for an upper-case vocabulary', () => {
-    const tokenizer = Wav2Vec2CtcTokenizer.fromTexts(['ab a'], { doLowerCase: true })
+    const tokenizer = CtcTokenizer.fromTexts(['ab a'], { doLowerCase: true })
     expect([...tokenizer.vocab.keys()]).toEqual(['<pad>', '<unk>', '|', 'A', 'B'])
     expect(tokenizer.decode(tokenizer.encode('ab a'))).toBe('ab a')
   })
 
   it('chooses one of several languages', () => {
     const nested = { eng: { '<pad>': 0, a: 1 }, fra: { '<pad>': 0, b: 1 } }
-    expect([...Wav2Vec2CtcTokenizer.fromJson(nested, { target_lang: 'fra' }).encode('b')]).toEqual([1])
-    expect(() => Wav2Vec2CtcTokenizer.fromJson(nested)).toThrow(/target_lang/)
+    expect([...CtcTokenizer.fromJson(nested, { target_lang: 'fra' }).encode('b')]).toEqual([1])
+    expect(() => CtcTokenizer.fromJson(nested)).toThrow(/target_lang/)
   })
 
   it('refuses a vocabulary without its blank, or with an id twice', () => {
-    expect(() => new Wav2Vec2CtcTokenizer({ a: 0 })).toThrow(ConfigError)
-    expect(() => new Wav2Vec2CtcTokenizer({ '<pad>': 0, a: 0 })).toThrow(/share the id 0/)
+    expect(() => new CtcTokenizer({ a: 0 })).toThrow(ConfigError)
+    expect(() => new CtcTokenizer({ '<pad>': 0, a: 0 })).toThrow(/share the id 0/)
   })
 })
 
-describe('Wav2Vec2FeatureExtractor', () => {
-  const extractor = new Wav2Vec2FeatureExtractor()
+describe('SpeechFeatureExtractor', () => {
+  const extractor = new SpeechFeatureExtractor()
   const ramp = Float32Array.from({ length: 50 }, (_, at) => 3 + at / 10)
 
   it('normalises each utterance over its own samples and pads with zeros', () => {
@@ -124,7 +124,7 @@ describe('Wav2Vec2FeatureExtractor', () => {
   })
 })
 
-describe('Wav2Vec2Processor', () => {
+describe('SpeechProcessor', () => {
   let dir: string
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'processor-'))
@@ -132,27 +132,27 @@ describe('Wav2Vec2Processor', () => {
   afterAll(() => rm(dir, { recursive: true }))
 
   it('comes back from its directory as it was', async () => {
-    const processor = new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor({ doNormalize: false }), digits)
+    const processor = new SpeechProcessor(new SpeechFeatureExtractor({ doNormalize: false }), digits)
     await processor.savePretrained(dir)
-    const loaded = await Wav2Vec2Processor.fromPretrained(dir)
+    const loaded = await SpeechProcessor.fromPretrained(dir)
     expect(loaded.files()).toEqual(processor.files())
     expect([...loaded.encode('three one')]).toEqual([3, 2])
   })
 
   it('reads the nested processor_config.json of Transformers 5', async () => {
     const nested = join(dir, 'nested')
-    await new Wav2Vec2Processor(new Wav2Vec2FeatureExtractor(), letters).savePretrained(nested)
+    await new SpeechProcessor(new SpeechFeatureExtractor(), letters).savePretrained(nested)
     await rm(join(nested, 'preprocessor_config.json'))
     await writeFile(
       join(nested, 'processor_config.json'),
       '{"feature_extractor": {"sampling_rate": 8000, "return_attention_mask": true}}',
     )
-    const { featureExtractor } = await Wav2Vec2Processor.fromPretrained(nested)
+    const { featureExtractor } = await SpeechProcessor.fromPretrained(nested)
     expect(featureExtractor).toMatchObject({ samplingRate: 8000, returnAttentionMask: true })
   })
 
   it('says what a directory without a vocabulary lacks', async () => {
-    await expect(Wav2Vec2Processor.fromPretrained(join(dir, 'nowhere'))).rejects.toThrow(CheckpointError)
-    await expect(Wav2Vec2Processor.fromPretrained(join(dir, 'nowhere'))).rejects.toThrow(/vocab\.json/)
+    await expect(SpeechProcessor.fromPretrained(join(dir, 'nowhere'))).rejects.toThrow(CheckpointError)
+    await expect(SpeechProcessor.fromPretrained(join(dir, 'nowhere'))).rejects.toThrow(/vocab\.json/)
   })
 })

@@ -1,21 +1,15 @@
-import {
-  type CompiledFunction,
-  ConfigError,
-  characterErrorRate,
-  compile,
-  DataError,
-  type Recording,
-  toTensors,
-  wordErrorRate,
-} from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { frameCount, receptiveField } from '../geometry'
-import type { Wav2Vec2Processor } from '../processor'
-import type { Wav2Vec2CtcTokenizer, WordSpan } from '../tokenizer'
-import type { Wav2Vec2ForCTC } from './ctc'
+import { type Recording, toTensors } from '../data/index'
+import { characterErrorRate, wordErrorRate } from '../decode/index'
+import { type CompiledFunction, compile } from '../engine/index'
+import { ConfigError, DataError } from '../errors'
+import type { CtcModel } from './ctc-model'
+import type { CtcTokenizer, WordSpan } from './ctc-tokenizer'
+import { frameCount, receptiveField } from './geometry'
+import type { SpeechProcessor } from './speech-processor'
 import { type TranscriptDecoderOptions, transcriptDecoder } from './transcript-decoder'
 
-export interface Wav2Vec2RecognizerOptions {
+export interface CtcRecognizerOptions {
   /** Utterances at a time. Default 8. */
   readonly batchSize?: number
   /**
@@ -47,9 +41,9 @@ export interface TranscriptAlternative {
 }
 
 /** Transcribes waveforms with a fine-tuned model: by its most likely CTC path, or by beam search. */
-export class Wav2Vec2Recognizer {
-  readonly #model: Wav2Vec2ForCTC
-  readonly #processor: Wav2Vec2Processor
+export class CtcRecognizer {
+  readonly #model: CtcModel
+  readonly #processor: SpeechProcessor
   readonly #batchSize: number
   readonly #multiple: number
   readonly #program: CompiledFunction<[{ inputValues: tf.Tensor; attentionMask: tf.Tensor }], tf.Tensor>
@@ -57,7 +51,7 @@ export class Wav2Vec2Recognizer {
   readonly #read: (rows: Float32Array) => Transcript
 
   /** @throws ConfigError when an option is out of range, or one of the decoder does not fit the vocabulary. */
-  constructor(model: Wav2Vec2ForCTC, processor: Wav2Vec2Processor, options: Wav2Vec2RecognizerOptions = {}) {
+  constructor(model: CtcModel, processor: SpeechProcessor, options: CtcRecognizerOptions = {}) {
     this.#model = model
     this.#processor = processor
     this.#batchSize = options.batchSize ?? 8
@@ -80,7 +74,7 @@ export class Wav2Vec2Recognizer {
         // float32 holds the numbers of units exactly.
         return tf.stack([tf.cast(tf.argMax(logits, -1), 'float32'), tf.max(logProbs, -1)], -1)
       },
-      { name: 'wav2vec2 recognition' },
+      { name: 'recognition' },
     )
   }
 
@@ -141,7 +135,7 @@ export class Wav2Vec2Recognizer {
 }
 
 /** @param rows Of each frame the best unit and its log probability. */
-const bestPath = (tokenizer: Wav2Vec2CtcTokenizer, rows: Float32Array): Transcript => {
+const bestPath = (tokenizer: CtcTokenizer, rows: Float32Array): Transcript => {
   const path = rows.filter((_, at) => at % 2 === 0)
   const score = rows.reduce((sum, value, at) => (at % 2 === 0 ? sum : sum + value), 0)
   return { text: tokenizer.decode(path), words: tokenizer.decodeWords(path), score }
@@ -153,7 +147,7 @@ const bestPath = (tokenizer: Wav2Vec2CtcTokenizer, rows: Float32Array): Transcri
  * @throws DataError naming a recording without text.
  */
 export const errorRateEvaluator = (
-  recognizer: Wav2Vec2Recognizer,
+  recognizer: CtcRecognizer,
   recordings: readonly Recording[],
 ): (() => Promise<{ wordErrorRate: number; characterErrorRate: number }>) => {
   const references = recordings.map(({ path, text }) => {

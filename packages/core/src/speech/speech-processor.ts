@@ -1,8 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError, writeFileAtomic } from '@babble/core'
-import { type ExtractedFeatures, type ExtractOptions, Wav2Vec2FeatureExtractor } from './feature-extractor'
-import { type DecodeOptions, Wav2Vec2CtcTokenizer } from './tokenizer'
+import { writeFileAtomic } from '../checkpoint/index'
+import { CheckpointError } from '../errors'
+import { CtcTokenizer, type DecodeOptions } from './ctc-tokenizer'
+import { type ExtractedFeatures, type ExtractOptions, SpeechFeatureExtractor } from './feature-extractor'
 
 const vocabFile = 'vocab.json'
 const tokenizerFile = 'tokenizer_config.json'
@@ -11,11 +12,11 @@ const extractorFile = 'preprocessor_config.json'
 const processorFile = 'processor_config.json'
 
 /** What turns waveforms into a CTC model's input and its output into text: a feature extractor and a tokenizer. */
-export class Wav2Vec2Processor {
-  readonly featureExtractor: Wav2Vec2FeatureExtractor
-  readonly tokenizer: Wav2Vec2CtcTokenizer
+export class SpeechProcessor {
+  readonly featureExtractor: SpeechFeatureExtractor
+  readonly tokenizer: CtcTokenizer
 
-  constructor(featureExtractor: Wav2Vec2FeatureExtractor, tokenizer: Wav2Vec2CtcTokenizer) {
+  constructor(featureExtractor: SpeechFeatureExtractor, tokenizer: CtcTokenizer) {
     this.featureExtractor = featureExtractor
     this.tokenizer = tokenizer
   }
@@ -26,23 +27,19 @@ export class Wav2Vec2Processor {
    *
    * @throws CheckpointError when there is no vocabulary, or a file is not JSON; ConfigError when one does not fit this model.
    */
-  static async fromPretrained(dir: string): Promise<Wav2Vec2Processor> {
+  static async fromPretrained(dir: string): Promise<SpeechProcessor> {
     const vocab = await readJson(join(dir, vocabFile))
     if (!vocab) {
       throw new CheckpointError(`it holds no ${vocabFile}.`, {
         file: dir,
         field: vocabFile,
-        cure: 'A model that was not fine-tuned with CTC has no vocabulary: make one with Wav2Vec2CtcTokenizer.fromTexts.',
+        cure: 'A model that was not fine-tuned with CTC has no vocabulary: make one with CtcTokenizer.fromTexts.',
       })
     }
-    const tokenizer = Wav2Vec2CtcTokenizer.fromJson(
-      vocab,
-      await readJson(join(dir, tokenizerFile)),
-      join(dir, vocabFile),
-    )
+    const tokenizer = CtcTokenizer.fromJson(vocab, await readJson(join(dir, tokenizerFile)), join(dir, vocabFile))
     const nested = (await readJson(join(dir, processorFile)))?.feature_extractor as Record<string, unknown> | undefined
     const extractor = (await readJson(join(dir, extractorFile))) ?? nested ?? {}
-    return new Wav2Vec2Processor(Wav2Vec2FeatureExtractor.fromJson(extractor, join(dir, extractorFile)), tokenizer)
+    return new SpeechProcessor(SpeechFeatureExtractor.fromJson(extractor, join(dir, extractorFile)), tokenizer)
   }
 
   /** Writes the processor's files into `dir`, which is made if needed; other files there stay. */
@@ -61,17 +58,17 @@ export class Wav2Vec2Processor {
     }
   }
 
-  /** Waveforms as a model's input: see `Wav2Vec2FeatureExtractor.extract`. */
+  /** Waveforms as a model's input: see `SpeechFeatureExtractor.extract`. */
   extract(waveforms: readonly Float32Array[], options?: ExtractOptions): ExtractedFeatures {
     return this.featureExtractor.extract(waveforms, options)
   }
 
-  /** A text's labels: see `Wav2Vec2CtcTokenizer.encode`. */
+  /** A text's labels: see `CtcTokenizer.encode`. */
   encode(text: string, options?: { unknown?: 'error' | 'token'; file?: string }): Int32Array {
     return this.tokenizer.encode(text, options)
   }
 
-  /** A CTC path's text: see `Wav2Vec2CtcTokenizer.decode`. */
+  /** A CTC path's text: see `CtcTokenizer.decode`. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string {
     return this.tokenizer.decode(ids, options)
   }

@@ -1,7 +1,7 @@
-import { ConfigError, DataError } from '@babble/core'
+import { ConfigError, DataError } from '../errors'
 
 /** The fields of Hugging Face's `tokenizer_config.json`, in camelCase. */
-export interface Wav2Vec2CtcTokenizerOptions {
+export interface CtcTokenizerOptions {
   /**
    * What a text is made of: `letters` (and other tokens of the vocabulary, longest first), or whole `words`, which may be any units
    * with spaces between them, such as phonemes. Default `letters`.
@@ -48,7 +48,7 @@ interface Run {
  * Turns texts into CTC labels and CTC paths into texts, by a vocabulary of letters or of arbitrary units (Hugging Face's
  * `Wav2Vec2CTCTokenizer`).
  */
-export class Wav2Vec2CtcTokenizer {
+export class CtcTokenizer {
   /** Ids by token. */
   readonly vocab: ReadonlyMap<string, number>
   readonly units: 'letters' | 'words'
@@ -66,7 +66,7 @@ export class Wav2Vec2CtcTokenizer {
   /** @throws ConfigError when two tokens share an id, or the blank is not in the vocabulary. */
   constructor(
     vocab: Readonly<Record<string, number>> | ReadonlyMap<string, number>,
-    options: Wav2Vec2CtcTokenizerOptions = {},
+    options: CtcTokenizerOptions = {},
     extra: Readonly<Record<string, unknown>> = {},
   ) {
     this.vocab = new Map(vocab instanceof Map ? vocab : Object.entries(vocab))
@@ -99,7 +99,7 @@ export class Wav2Vec2CtcTokenizer {
   }
 
   /** A vocabulary of the units that occur in `texts`: the blank, `<unk>`, `|` where units are letters, then the units in order. */
-  static fromTexts(texts: Iterable<string>, options: Wav2Vec2CtcTokenizerOptions = {}): Wav2Vec2CtcTokenizer {
+  static fromTexts(texts: Iterable<string>, options: CtcTokenizerOptions = {}): CtcTokenizer {
     const { units = 'letters', padToken = '<pad>', unkToken = '<unk>', doLowerCase = false } = options
     const found = new Set<string>()
     for (const text of texts) {
@@ -109,7 +109,7 @@ export class Wav2Vec2CtcTokenizer {
     const delimiter = units === 'words' ? null : (options.wordDelimiterToken ?? '|')
     const special = [padToken, unkToken, ...(delimiter === null ? [] : [delimiter])]
     const tokens = [...special, ...[...found].filter((unit) => !special.includes(unit)).sort()]
-    return new Wav2Vec2CtcTokenizer(new Map(tokens.map((token, id) => [token, id])), options)
+    return new CtcTokenizer(new Map(tokens.map((token, id) => [token, id])), options)
   }
 
   /**
@@ -120,7 +120,7 @@ export class Wav2Vec2CtcTokenizer {
     vocab: Readonly<Record<string, unknown>>,
     json: Readonly<Record<string, unknown>> = {},
     file?: string,
-  ): Wav2Vec2CtcTokenizer {
+  ): CtcTokenizer {
     const language = json.target_lang
     const chosen = typeof language === 'string' ? vocab[language] : vocab
     const ids = Object.entries((chosen ?? {}) as Record<string, unknown>)
@@ -138,7 +138,7 @@ export class Wav2Vec2CtcTokenizer {
       return typeof content === 'string' ? content : undefined
     }
     const delimiter = json.word_delimiter_token === null ? null : token('word_delimiter_token')
-    const options: Wav2Vec2CtcTokenizerOptions = {
+    const options: CtcTokenizerOptions = {
       units: json.units === 'words' ? 'words' : 'letters',
       ...definedOnly({
         padToken: token('pad_token'),
@@ -152,7 +152,7 @@ export class Wav2Vec2CtcTokenizer {
     }
     // The added tokens repeat the vocabulary, and target_lang has done its work.
     const { added_tokens_decoder: _added, target_lang: _language, ...extra } = json
-    return new Wav2Vec2CtcTokenizer(new Map(ids as [string, number][]), options, extra)
+    return new CtcTokenizer(new Map(ids as [string, number][]), options, extra)
   }
 
   /** The contents of `vocab.json`, by id. */

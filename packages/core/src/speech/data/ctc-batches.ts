@@ -1,19 +1,18 @@
 import {
   type BatchSource,
   type Clip,
-  ConfigError,
-  DataError,
   floatArray,
   type HostArray,
-  HostRng,
   intArray,
   loadRows,
   padIntegers,
-} from '@babble/core'
-import type { Wav2Vec2Config } from '../config'
+} from '../../data/index'
+import { ConfigError, DataError } from '../../errors'
+import { HostRng } from '../../random/index'
 import { frameCount } from '../geometry'
 import { featureMask, timeMask } from '../masking'
-import type { Wav2Vec2Processor } from '../processor'
+import type { SpeechEncoderConfig } from '../speech-encoder-config'
+import type { SpeechProcessor } from '../speech-processor'
 import {
   attentionMaskOf,
   type BatchingData,
@@ -26,8 +25,8 @@ import {
   validSeconds,
 } from './plan'
 
-/** A batch on the host, under the names of `Wav2Vec2ForCTC.forward`. */
-export interface Wav2Vec2CtcHostBatch {
+/** A batch on the host, under the names of `SpeechForCtc.forward`. */
+export interface CtcHostBatch {
   readonly [name: string]: HostArray
   /** float32 `[batch, samples]` */
   readonly inputValues: HostArray
@@ -47,16 +46,16 @@ const labelPadding = -100
 
 /**
  * Batches for fine-tuning with CTC: normalised and padded utterances, their labels, and SpecAugment-style masks of spans of frames
- * and of channels (the paper's appendix B).
+ * and of channels (wav2vec 2.0, appendix B).
  *
  * @throws AudioError naming a recording that is too short or has samples that are not finite; DataError naming one that has no text,
  * text outside the vocabulary, or (unless `ctcZeroInfinity`) more labels than frames.
  */
 export const ctcBatches = (
   data: BatchingData,
-  processor: Wav2Vec2Processor,
+  processor: SpeechProcessor,
   options: CtcBatchesOptions,
-): BatchSource<Wav2Vec2CtcHostBatch> => {
+): BatchSource<CtcHostBatch> => {
   const { config, seed, buckets = 1, augment = true } = options
   const { samplingRate, doNormalize, paddingValue } = processor.featureExtractor
   const dataset = checkedDataset(data, config, samplingRate)
@@ -75,7 +74,7 @@ export const ctcBatches = (
 
   const batch = (epoch: number, index: number, signal?: AbortSignal) => {
     const { indices, paddedLength } = planner.batch(epoch, index)
-    const rng = new HostRng(seed, 'wav2vec2-ctc', epoch, index)
+    const rng = new HostRng(seed, 'ctc', epoch, index)
     const frames = frameCount(config, paddedLength)
     const [from, to] = ownRows(indices.length)
     // Masks are drawn for the whole batch, so that they do not depend on who shares it.
@@ -87,7 +86,7 @@ export const ctcBatches = (
     const channels = masks && config.maskFeatureProb > 0 ? featureMask(config, indices.length, rng) : undefined
     const own = indices.slice(from, to)
     const requests = own.map((item) => ({ index: item, normalize: doNormalize, ...(signal ? { signal } : {}) }))
-    return loadRows(dataset, requests, (waveforms): Wav2Vec2CtcHostBatch => {
+    return loadRows(dataset, requests, (waveforms): CtcHostBatch => {
       const shape = [own.length, paddedLength]
       const labels = own.map((item) => encodeLabels(dataset.clip(item), lengths[item]!, processor, config))
       const ownLengths = own.map((item) => lengths[item]!)
@@ -103,7 +102,7 @@ export const ctcBatches = (
 
   const { close, readAhead } = dataset
   return {
-    name: 'wav2vec2-ctc',
+    name: 'ctc',
     batchesPerEpoch: () => planner.batchesPerEpoch,
     batch,
     audioSeconds: ({ attentionMask }) => validSeconds(attentionMask, samplingRate),
@@ -112,7 +111,7 @@ export const ctcBatches = (
   }
 }
 
-const checkVocabulary = ({ tokenizer }: Wav2Vec2Processor, config: Wav2Vec2Config): void => {
+const checkVocabulary = ({ tokenizer }: SpeechProcessor, config: SpeechEncoderConfig): void => {
   if (tokenizer.vocabSize > config.vocabSize) {
     throw new ConfigError(`the vocabulary has ${tokenizer.vocabSize} units, but the CTC head ${config.vocabSize}.`, {
       field: 'vocabSize',
@@ -133,8 +132,8 @@ const checkVocabulary = ({ tokenizer }: Wav2Vec2Processor, config: Wav2Vec2Confi
 const encodeLabels = (
   { path, text }: Clip,
   samples: number,
-  processor: Wav2Vec2Processor,
-  config: Wav2Vec2Config,
+  processor: SpeechProcessor,
+  config: SpeechEncoderConfig,
 ): Int32Array => {
   if (text === undefined)
     throw new DataError('it has no text.', {

@@ -1,17 +1,9 @@
-import {
-  dropout,
-  type ForwardContext,
-  type Initializer,
-  LayerNorm,
-  Linear,
-  Module,
-  WaveformEncoder,
-} from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Wav2Vec2Config } from './config'
+import { dropout, type ForwardContext, type Initializer, LayerNorm, Linear, Module, WaveformEncoder } from '../nn/index'
+import type { SpeechEncoderConfig } from './speech-encoder-config'
 
 /** The feature encoder of section 2: convolutions from the waveform to a frame every 20 ms. */
-export const featureEncoder = (config: Wav2Vec2Config, init: Initializer): WaveformEncoder =>
+export const featureEncoder = (config: SpeechEncoderConfig, init: Initializer): WaveformEncoder =>
   new WaveformEncoder(
     {
       channels: config.convDim,
@@ -23,16 +15,17 @@ export const featureEncoder = (config: Wav2Vec2Config, init: Initializer): Wavef
     init,
   )
 
-/** Layer norm of the encoder's output, which is also what is quantised, and its projection to the Transformer's width. */
+/** Layer norm of the encoder's output, which is also what wav2vec 2.0 quantises, and its projection to the Transformer's width. */
 export class FeatureProjection extends Module {
-  readonly layerNorm: LayerNorm
+  /** None with `featProjLayerNorm: false`. */
+  readonly layerNorm?: LayerNorm
   readonly projection: Linear
   readonly #dropout: number
 
-  constructor(config: Wav2Vec2Config, init: Initializer) {
+  constructor(config: SpeechEncoderConfig, init: Initializer) {
     super()
     const channels = config.convDim.at(-1)!
-    this.layerNorm = new LayerNorm(channels, init, config.layerNormEps)
+    if (config.featProjLayerNorm !== false) this.layerNorm = new LayerNorm(channels, init, config.layerNormEps)
     this.projection = new Linear(channels, config.hiddenSize, init)
     this.#dropout = config.featProjDropout
   }
@@ -42,7 +35,7 @@ export class FeatureProjection extends Module {
    * @returns `hidden` `[batch, frames, hidden]` and `normalised` `[batch, frames, channels]`
    */
   forward(features: tf.Tensor3D, context: ForwardContext): { hidden: tf.Tensor3D; normalised: tf.Tensor3D } {
-    const normalised = this.layerNorm.forward(features)
+    const normalised = this.layerNorm ? this.layerNorm.forward(features) : features
     return { hidden: dropout(this.projection.forward(normalised), this.#dropout, context), normalised }
   }
 }
@@ -53,7 +46,7 @@ export const sampleLengths = (attentionMask: tf.Tensor): tf.Tensor1D =>
 
 /** Frames that the feature encoder makes of each utterance's valid samples (Hugging Face's formula): int32 `[batch]`. */
 export const frameLengths = (
-  config: Pick<Wav2Vec2Config, 'convKernel' | 'convStride'>,
+  config: Pick<SpeechEncoderConfig, 'convKernel' | 'convStride'>,
   lengths: tf.Tensor1D,
 ): tf.Tensor1D =>
   config.convKernel.reduce((length, kernel, layer) => {
@@ -61,6 +54,16 @@ export const frameLengths = (
     const steps = tf.floorDiv(tf.sub(length, whole(kernel)), whole(config.convStride[layer]!))
     return tf.maximum(tf.add(steps, whole(1)), whole(0)) as tf.Tensor1D
   }, lengths)
+
+/**
+ * Frames of each utterance as fairseq's HuBERT counts them: the samples are cut into as many equal chunks as there are frames, what is left over is dropped, and a chunk
+ * with one valid sample counts. int32 `[batch]`.
+ */
+export const chunkFrameLengths = (lengths: tf.Tensor1D, samples: number, frames: number): tf.Tensor1D => {
+  const chunk = tf.scalar(Math.floor(samples / frames), 'int32')
+  const begun = tf.floorDiv(tf.add(lengths, tf.sub(chunk, tf.scalar(1, 'int32'))), chunk)
+  return tf.minimum(begun, tf.scalar(frames, 'int32')) as tf.Tensor1D
+}
 
 /** float32 `[batch, frames]`: 1 at an utterance's frames, 0 after them. */
 export const frameMask = (lengths: tf.Tensor1D, frames: number): tf.Tensor2D =>

@@ -1,18 +1,11 @@
-import {
-  AudioError,
-  ConfigError,
-  floatArray,
-  type HostArray,
-  intArray,
-  normalizeWaveform,
-  refuseNonFinite,
-} from '@babble/core'
+import { floatArray, type HostArray, intArray, normalizeWaveform, refuseNonFinite } from '../data/index'
+import { AudioError, ConfigError } from '../errors'
 import { checkField, integer, oneOf } from './config-rules'
 
 export { normalizeWaveform }
 
 /** The fields of Hugging Face's `preprocessor_config.json`, in camelCase. */
-export interface Wav2Vec2FeatureExtractorOptions {
+export interface SpeechFeatureExtractorOptions {
   /** Hz of the waveforms that the model was trained on. Default 16000. */
   readonly samplingRate?: number
   /** Bring each utterance to zero mean and unit variance. Default true. */
@@ -46,7 +39,7 @@ export interface ExtractedFeatures {
 }
 
 /** Makes batches of waveforms into a model's input: normalisation, padding, attention mask. */
-export class Wav2Vec2FeatureExtractor {
+export class SpeechFeatureExtractor {
   readonly samplingRate: number
   readonly doNormalize: boolean
   readonly paddingValue: number
@@ -54,7 +47,7 @@ export class Wav2Vec2FeatureExtractor {
   /** Keys of `preprocessor_config.json` that mean nothing here; written back. */
   readonly #extra: Readonly<Record<string, unknown>>
 
-  constructor(options: Wav2Vec2FeatureExtractorOptions = {}, extra: Readonly<Record<string, unknown>> = {}) {
+  constructor(options: SpeechFeatureExtractorOptions = {}, extra: Readonly<Record<string, unknown>> = {}) {
     this.samplingRate = options.samplingRate ?? 16000
     this.doNormalize = options.doNormalize ?? true
     this.paddingValue = options.paddingValue ?? 0
@@ -66,7 +59,7 @@ export class Wav2Vec2FeatureExtractor {
    * @param json The contents of `preprocessor_config.json`; absent keys have Hugging Face's defaults.
    * @throws ConfigError for another model's extractor, or a value of the wrong kind.
    */
-  static fromJson(json: Readonly<Record<string, unknown>>, file?: string): Wav2Vec2FeatureExtractor {
+  static fromJson(json: Readonly<Record<string, unknown>>, file?: string): SpeechFeatureExtractor {
     const type = json.feature_extractor_type
     if (type !== undefined && type !== 'Wav2Vec2FeatureExtractor') {
       throw new ConfigError(`feature_extractor_type is ${JSON.stringify(type)}.`, {
@@ -91,8 +84,8 @@ export class Wav2Vec2FeatureExtractor {
       doNormalize,
       paddingValue,
       returnAttentionMask,
-    } as Required<Wav2Vec2FeatureExtractorOptions>
-    return new Wav2Vec2FeatureExtractor(options, extra)
+    } as Required<SpeechFeatureExtractorOptions>
+    return new SpeechFeatureExtractor(options, extra)
   }
 
   /** The contents of `preprocessor_config.json`. */

@@ -1,0 +1,52 @@
+export type { FieldRule } from './config-rules'
+export * as fieldRules from './config-rules'
+export { type CtcModel, type CtcModelInputs, type CtcModelOutput, ctcHead, SpeechForCtc } from './ctc-model'
+export { CtcObjective } from './ctc-objective'
+export {
+  CtcRecognizer,
+  type CtcRecognizerOptions,
+  errorRateEvaluator,
+  type Transcript,
+  type TranscriptAlternative,
+} from './ctc-recognizer'
+export { CtcTokenizer, type CtcTokenizerOptions, type DecodeOptions, type WordSpan } from './ctc-tokenizer'
+export { type BatchFit, defaultFit, fitLengths } from './data/crops'
+export { type CtcBatchesOptions, type CtcHostBatch, ctcBatches } from './data/ctc-batches'
+export {
+  attentionMaskOf,
+  type BatchingData,
+  type BatchingOptions,
+  checkedDataset,
+  lengthsOf,
+  padRows,
+  planBatches,
+  rowsOf,
+  validSeconds,
+} from './data/plan'
+export { type FairseqProcessorOptions, makeFairseqProcessor, withFeatureProjection } from './fairseq'
+export {
+  type ExtractedFeatures,
+  type ExtractOptions,
+  SpeechFeatureExtractor,
+  type SpeechFeatureExtractorOptions,
+} from './feature-extractor'
+export { FeatureProjection, featureEncoder, frameLengths, frameMask, sampleLengths } from './feature-projection'
+export { frameCount, receptiveField, samplesPerFrame } from './geometry'
+export { featureMask, type TimeMaskOptions, timeMask } from './masking'
+export { type ConfigRules, type ModelConfig, type ModelConfigOptions, modelConfig, type Refuse } from './model-config'
+export {
+  SpeechEncoder,
+  type SpeechEncoderOutput,
+  type SpeechForwardOptions,
+  type SpeechInputs,
+} from './speech-encoder'
+export {
+  checkMultiple,
+  checkSpeechEncoder,
+  type SpeechEncoderConfig,
+  speechEncoderDefaults,
+  speechEncoderRules,
+  speechEncoderUnwritten,
+} from './speech-encoder-config'
+export { SpeechProcessor } from './speech-processor'
+export { labelsOf, type TranscriptDecoderOptions, transcriptDecoder } from './transcript-decoder'
