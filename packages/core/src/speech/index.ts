@@ -13,6 +13,13 @@ export { CtcTokenizer, type CtcTokenizerOptions, type DecodeOptions, type WordSp
 export { type BatchFit, defaultFit, fitLengths } from './data/crops'
 export { type CtcBatchesOptions, type CtcHostBatch, ctcBatches } from './data/ctc-batches'
 export {
+  cropTargets,
+  type LabelledCrop,
+  type LabelledRecordings,
+  type SelectLabelledOptions,
+  selectLabelled,
+} from './data/frame-targets'
+export {
   attentionMaskOf,
   type BatchingData,
   type BatchingOptions,

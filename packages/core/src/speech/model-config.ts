@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { ConfigError } from '../errors'
 import type { ModelFamily } from '../pretrained/index'
 import { checkField, type FieldRule } from './config-rules'
@@ -108,7 +109,7 @@ export const modelConfig = <Config extends { readonly extra: Readonly<Record<str
     const { extra, ...fields } = config
     const json: Record<string, unknown> = { ...extra }
     for (const [field, value] of Object.entries(fields)) {
-      if (!(field in unwritten) || unwritten[field] !== value) json[jsonKey(field)] = value
+      if (!(field in unwritten && isDeepStrictEqual(unwritten[field], value))) json[jsonKey(field)] = value
     }
     json.model_type = modelType
     if ('convDim' in fields) json.num_feat_extract_layers = (fields.convDim as readonly number[]).length

@@ -1,0 +1,36 @@
+import type { CheckpointFit, FromPretrainedOptions as CoreOptions } from '@babble/core'
+import type { HubertConfig } from './config'
+
+export type FromPretrainedOptions = CoreOptions<HubertConfig>
+
+const basePrefix = 'hubert.'
+
+/** Part of a model only where its configuration masks; a checkpoint may have been saved with the other setting. */
+const maskEmbedding = 'masked_spec_embed'
+
+const pretrainingHeads = ['final_proj.', 'label_embs_concat']
+const classificationHeads = ['projector.', 'classifier.', 'layer_weights']
+
+/** How each class takes checkpoints. */
+export const checkpointFits = {
+  HubertModel: {
+    basePrefix,
+    initialised: [maskEmbedding],
+    ignored: [...pretrainingHeads, ...classificationHeads, 'lm_head.', maskEmbedding],
+  },
+  HubertForPreTraining: {
+    basePrefix,
+    initialised: [maskEmbedding, ...pretrainingHeads],
+    ignored: [maskEmbedding, 'lm_head.'],
+    cures: {
+      final_proj: 'For other labels, load it with { newHead: true }.',
+      label_embs_concat: 'For other labels, load it with { newHead: true }.',
+    },
+  },
+  HubertForCTC: {
+    basePrefix,
+    initialised: ['lm_head.', maskEmbedding],
+    ignored: [...pretrainingHeads, maskEmbedding],
+    cures: { 'lm_head.': 'For another vocabulary, load it with { newHead: true }.' },
+  },
+} satisfies Record<string, CheckpointFit>

@@ -1,0 +1,10 @@
+import { SpeechEncoder } from '@babble/core'
+import { type HubertConfig, hubertFamily } from './config'
+import { checkpointFits } from './interop'
+
+/** HuBERT's encoder (Hsu et al. 2021, section II-C), which is that of wav2vec 2.0: waveform to contextualised frames. */
+export class HubertModel extends SpeechEncoder<HubertConfig> {
+  static readonly architecture = 'HubertModel'
+  static readonly family = hubertFamily
+  static readonly fit = checkpointFits.HubertModel
+}
