@@ -111,14 +111,13 @@ const librivox: Partial<HubertConfig> = {
   numAttentionHeads: 16,
 }
 
-/** The paper's LARGE model, 317 M parameters. As published, its convolutions have a bias. */
+/** The paper's LARGE model, 317 M parameters. */
 export const hubertLarge = (overrides: Partial<HubertConfig> = {}): HubertConfig =>
   hubertBase({
     ...librivox,
     hiddenSize: 1024,
     numHiddenLayers: 24,
     intermediateSize: 4096,
-    convBias: true,
     finalDim: 768,
     ...overrides,
   })
@@ -130,7 +129,6 @@ export const hubertXLarge = (overrides: Partial<HubertConfig> = {}): HubertConfi
     hiddenSize: 1280,
     numHiddenLayers: 48,
     intermediateSize: 5120,
-    convBias: true,
     finalDim: 1024,
     ...overrides,
   })
