@@ -53,6 +53,7 @@ const cases = [
     programs: ['forward.mjs', 'forward.cjs', 'decode.mjs', 'decode.cjs'],
     types: 'types.mts',
   },
+  { folder: 'hubert', install: '@babble/hubert', programs: ['pretrain.mjs', 'pretrain.cjs'] },
   { folder: 'cli', install: '@babble/cli', beside: '@babble/wav2vec2', programs: ['babble.mjs'] },
 ]
 

@@ -258,3 +258,31 @@ describe.each(enginesUnderTest())('on %s', (engine) => {
     })
   })
 })
+
+describe.runIf(enginesUnderTest().includes('xla'))('in bf16 on xla', () => {
+  beforeAll(() => useEngine('xla'))
+
+  it.each(['hubert-pretrain', 'hubert-pretrain-large'])(
+    'pre-training has the reference losses within 2 percent, and the direction of its gradient (%s)',
+    (name) => {
+      const fixture = new FairseqFixture(name)
+      const model = new HubertForPreTraining(fixture.config, Initializer.empty())
+      fixture.fill(model)
+      const { output, gradients } = pretrain(fixture, model, 'bf16')
+      for (const key of ['loss', ...fixture.settings.num_classes.map((_, set) => `loss_m.${set}`)]) {
+        const [expected, actual] = [fixture.given(key).dataSync()[0]!, output[key]!.dataSync()[0]!]
+        expect(Math.abs(actual - expected) / Math.abs(expected), key).toBeLessThan(0.02)
+        // Were it computed in float32, the numbers would be nearly the same.
+        if (key === 'loss') expect(Math.abs(actual - expected) / Math.abs(expected)).toBeGreaterThan(1e-6)
+      }
+      const names = fixture.names('grad.').filter((key) => !/k_proj\.bias$/.test(key))
+      const expected = names.flatMap((key) => [...fixture.given(key).dataSync()])
+      const actual = names.flatMap((key) => [...gradients.get(ourName(key.slice(5)))!.dataSync()])
+      const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i]!, 0)
+      const cosine = dot(expected, actual) / Math.sqrt(dot(expected, expected) * dot(actual, actual))
+      expect(cosine).toBeGreaterThan(0.999)
+      model.dispose()
+    },
+    hookTimeout,
+  )
+})
