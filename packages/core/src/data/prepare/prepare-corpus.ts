@@ -132,8 +132,22 @@ interface ProbeOptions extends PrepareCorpusOptions {
   readonly journal: ProbeJournal
 }
 
+/** Stems that several videos share, such as a.mp4 and a.mov: their sounds need names of their own. */
+const sharedStems = (found: readonly FoundClip[]): ReadonlySet<string> => {
+  const seen = new Set<string>()
+  const shared = new Set<string>()
+  for (const { isVideo, path } of found) {
+    if (!isVideo) continue
+    const stem = stemOf(path)
+    if (seen.has(stem)) shared.add(stem)
+    seen.add(stem)
+  }
+  return shared
+}
+
 const probeAll = async (found: readonly FoundClip[], options: ProbeOptions): Promise<(Clip | Problem)[]> => {
   const results: (Clip | Problem)[] = new Array(found.length)
+  const shared = sharedStems(found)
   let next = 0
   let done = 0
   const worker = async () => {
@@ -141,7 +155,7 @@ const probeAll = async (found: readonly FoundClip[], options: ProbeOptions): Pro
       options.signal?.throwIfAborted()
       const index = next++
       const clip = found[index]!
-      results[index] = await toClip(clip, options).catch((error: Error) => {
+      results[index] = await toClip(clip, shared, options).catch((error: Error) => {
         options.signal?.throwIfAborted()
         return { path: resolve(options.source, clip.path), reason: error.message }
       })
@@ -152,13 +166,18 @@ const probeAll = async (found: readonly FoundClip[], options: ProbeOptions): Pro
   return results
 }
 
-const toClip = async (found: FoundClip, options: ProbeOptions): Promise<Clip | Problem> => {
+const toClip = async (
+  found: FoundClip,
+  shared: ReadonlySet<string>,
+  options: ProbeOptions,
+): Promise<Clip | Problem> => {
   const { source, output, journal, sampleRate = 16000, minSamples = 1, maxSamples = Number.POSITIVE_INFINITY } = options
   const { textCase = 'keep', signal } = options
   const { speaker, split, id } = found
   let path = resolve(source, found.path)
   if (found.isVideo) {
-    const target = join(output, 'audio', `${stemOf(found.path)}.wav`)
+    const stem = stemOf(found.path)
+    const target = join(output, 'audio', `${shared.has(stem) ? found.path : stem}.wav`)
     await extractAudio(path, target, sampleRate, signal)
     path = target
   }

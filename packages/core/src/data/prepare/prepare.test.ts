@@ -319,6 +319,18 @@ describe.skipIf(!data)('prepareCorpus on real recordings', () => {
     for (const line of lines) expect(Math.abs(Number(line.split('\t')[4]) - 47_648)).toBeLessThan(2000)
   })
 
+  it.skipIf(!findFfmpeg())('videos of one name and other endings: each has its own sound', async () => {
+    const [first, second] = await readdir(join(data!, 'av', 'clips'))
+    const source = await tree({})
+    await cp(join(data!, 'av', 'clips', first!), join(source, 'a.mpg'))
+    await cp(join(data!, 'av', 'clips', second!), join(source, 'a.mpeg'))
+    const { splits } = await prepareCorpus({ source, output: output(), layout: 'folder' })
+    const paths = [...(await readManifest(splits.train!.manifest))].map(({ path }) => path)
+    expect(paths.map((path) => path.split('/').at(-1)).sort()).toEqual(['a.mpeg.wav', 'a.mpg.wav'])
+    const [one, other] = await Promise.all(paths.map((path) => readFile(path)))
+    expect(one!.equals(other!)).toBe(false)
+  })
+
   const copyList = async (source: string) => {
     const copy = await tree({})
     const text = await read(join(source, 'manifest.tsv'))
