@@ -3,12 +3,18 @@ import {
   ClusterQualityMeter,
   Codebook,
   concatenateDumps,
+  DataError,
   dumpLabels,
   FeatureDump,
+  type FrameLabels,
   type KMeansResult,
   kMeans,
+  type MeasuredClusters,
+  measureClusters,
   miniBatchKMeans,
+  openAlignments,
   openFrameLabels,
+  openManifest,
   readLabels,
 } from '@babble/core'
 import type { Command } from 'commander'
@@ -32,9 +38,13 @@ interface ApplyOptions extends CommonOptions, EngineOptions {
 }
 
 interface QualityOptions extends CommonOptions {
-  readonly reference: string
   readonly rate: string
-  readonly referenceRate: string
+  readonly reference?: string
+  readonly referenceRate?: string
+  readonly alignments?: string
+  readonly tier?: string
+  readonly data?: string
+  readonly split?: string
 }
 
 const withDumps = async <T>(
@@ -117,23 +127,73 @@ const rateOf = (name: string, text: string): number => {
   throw new UsageError(`${name} is "${text}".`, { field: name, cure: 'Give labels a second, such as 50.' })
 }
 
-const quality = async (labels: string, options: QualityOptions, session: Session): Promise<number> => {
+/** Against a file with a unit for each frame. */
+const againstFrames = async (
+  clusters: FrameLabels,
+  options: QualityOptions,
+  session: Session,
+): Promise<ClusterQuality> => {
+  const { reference: file = '', rate, referenceRate = '100' } = options
   const meter = new ClusterQualityMeter({
-    clusterRate: rateOf('--rate', options.rate),
-    referenceRate: rateOf('--reference-rate', options.referenceRate),
+    clusterRate: rateOf('--rate', rate),
+    referenceRate: rateOf('--reference-rate', referenceRate),
   })
-  await using clusters = await openFrameLabels(session.path(labels))
-  const reference = await readLabels(session.path(options.reference), clusters.utterances)
+  const reference = await readLabels(session.path(file), clusters.utterances)
   for (let row = 0; row < clusters.utterances; row++) {
     const units = (reference.at(row) ?? '').split(/\s+/).filter((unit) => unit !== '')
-    meter.add(units, await clusters.read(row), `${options.reference}:${row + 1}`)
+    meter.add(units, await clusters.read(row), `${file}:${row + 1}`)
   }
-  const found: ClusterQuality = meter.result()
+  return meter.result()
+}
+
+/** Against segments in time, found by the recordings' names. */
+const againstAlignments = async (
+  clusters: FrameLabels,
+  { alignments: path = '', data = '', rate, tier, split }: QualityOptions,
+  session: Session,
+): Promise<MeasuredClusters> => {
+  const labelRate = rateOf('--rate', rate)
+  const manifest = await openManifest(session.path(data), split === undefined ? {} : { split })
+  if (manifest.length !== clusters.utterances) {
+    throw new DataError(`${clusters.utterances} lines of labels for the ${manifest.length} recordings of ${data}.`, {
+      file: clusters.path,
+      cure: 'Name the list of recordings that the labels were made for.',
+    })
+  }
+  const alignments = await openAlignments(session.path(path), tier === undefined ? {} : { tier })
+  const { signal } = session.io
+  return measureClusters(clusters, (utterance) => alignments.segments(manifest.path(utterance)), {
+    labelRate,
+    onProgress: (done, total) => session.progress('Utterances', done, total),
+    ...(signal ? { signal } : {}),
+  })
+}
+
+const quality = async (labels: string, options: QualityOptions, session: Session): Promise<number> => {
+  const { reference, alignments, data } = options
+  if ((reference === undefined) === (alignments === undefined)) {
+    throw new UsageError('there must be one reference.', {
+      field: 'reference',
+      cure: 'Name a file with --reference, or alignments with --alignments and --data.',
+    })
+  }
+  if (alignments !== undefined && data === undefined) {
+    throw new UsageError('alignments are found by the names of recordings.', {
+      field: 'data',
+      cure: 'Name their manifest, or the folder of their corpus, with --data.',
+    })
+  }
+  await using clusters = await openFrameLabels(session.path(labels))
+  const measured = alignments === undefined ? undefined : await againstAlignments(clusters, options, session)
+  const found = measured ?? (await againstFrames(clusters, options, session))
   session.result(
     `purity          ${found.purity.toFixed(4)}  (of the reference's units in each cluster)\n` +
       `cluster purity  ${found.clusterPurity.toFixed(4)}\n` +
       `PNMI            ${found.pnmi.toFixed(4)}\n` +
-      `${found.frames} frames, ${found.units} units, ${found.clusters} clusters in use\n`,
+      `${found.frames} frames, ${found.units} units, ${found.clusters} clusters in use\n` +
+      (measured
+        ? `${measured.utterances} of ${clusters.utterances} utterances have an alignment, which covers ${(100 * measured.coverage).toFixed(1)} % of their frames\n`
+        : ''),
     found,
   )
   return exitCodes.ok
@@ -193,12 +253,23 @@ Examples:
     .command('quality')
     .description('How well clusters stand for units such as phones: purity and PNMI')
     .argument('<labels>', 'what "babble cluster apply" wrote (.km)')
-    .requiredOption('--reference <file>', 'units of the same utterances: a line for each, a unit for each frame')
     .option('--rate <number>', 'clusters a second', '50')
-    .option('--reference-rate <number>', 'units a second', '100')
+    .option('--reference <file>', 'units of the same utterances: a line for each, a unit for each frame')
+    .option('--reference-rate <number>', 'units a second in that file (default: 100)')
+    .option('--alignments <path>', 'or: a folder of TextGrids or .phn files, or a table of path, start, end and label')
+    .option('--tier <name>', 'tier of the TextGrids (default: phones)')
+    .option(
+      '--data <path>',
+      'manifest of the recordings, or folder of their corpus: by their names alignments are found',
+    )
+    .option('--split <name>', 'part of the corpus')
     .addHelpText(
       'after',
-      '\nExamples:\n  babble cluster quality labels/valid.km --reference phones/valid.phn --rate 50 --reference-rate 100\n',
+      `
+Examples:
+  babble cluster quality labels/valid.km --reference phones/valid.phn --rate 50 --reference-rate 100
+  babble cluster quality labels/valid.km --alignments aligned --data corpus --split valid --rate 50
+`,
     )
   addCommonOptions(qualityCommand).action((labels: string, options: QualityOptions) =>
     session.run(options, (active) => quality(labels, options, active)),

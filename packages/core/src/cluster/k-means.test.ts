@@ -140,6 +140,37 @@ describe.each(enginesUnderTest())('k-means on %s', (engine) => {
     expect([...counts].sort((a, b) => a - b)).toEqual([0, 0, 30, 30])
   })
 
+  it('goes on in mini-batches with clusters that nothing is near, and leaves them where they were', async () => {
+    const x = new Float32Array(60).map((_, i) => i % 2)
+    for (const batchFrames of [3, 60]) {
+      const options = { clusters: 4, batchFrames, initRuns: 2, epochs: 3 }
+      const { codebook, counts, inertia } = await miniBatchKMeans(arrayFrames(x, 1), options)
+      expect([...codebook.centroids].every((value) => value === 0 || value === 1)).toBe(true)
+      expect([...counts].sort((a, b) => a - b)).toEqual([0, 0, 30, 30])
+      expect(inertia).toBe(0)
+    }
+    const init = Float32Array.of(0, 1, 500)
+    const { codebook, counts } = await miniBatchKMeans(arrayFrames(x, 1), { clusters: 3, init, batchFrames: 20 })
+    expect([codebook.centroids[2], counts[2]]).toEqual([500, 0])
+  })
+
+  it('makes each frame a cluster where there are as many, and refuses more', async () => {
+    const source = arrayFrames(Float32Array.of(1, 5, 9), 1)
+    for (const init of ['k-means++', 'random'] as const) {
+      for (const cluster of [kMeans, miniBatchKMeans]) {
+        const { codebook, counts, inertia } = await cluster(source, { clusters: 3, init })
+        expect([...codebook.centroids].sort()).toEqual([1, 5, 9])
+        expect([...counts]).toEqual([1, 1, 1])
+        expect(inertia).toBe(0)
+        await expect(cluster(source, { clusters: 4, init })).rejects.toThrow(
+          '4 clusters need at least as many frames; there are 3. Take fewer clusters or more data.',
+        )
+      }
+    }
+    const nothing = arrayFrames(new Float32Array(0), 1)
+    await expect(miniBatchKMeans(nothing, { clusters: 1 })).rejects.toThrow('as many frames; there are 0.')
+  })
+
   it('refuses what cannot be clustered', async () => {
     const source = arrayFrames(blobs(corners, 10, 1), 3)
     const refusal = (options: Partial<KMeansOptions>, from = source) => kMeans(from, { clusters: 2, ...options })

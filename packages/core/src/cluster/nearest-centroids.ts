@@ -106,7 +106,7 @@ const evenChunks = (frames: number, most: number): number => {
 }
 
 /** Centroids as the programs take them: from their own mean, where float32 loses least. */
-interface PlacedCentroids {
+export interface PlacedCentroids {
   /** `[clusters, dim]` */
   readonly offsets: tf.Tensor2D
   /** `[clusters, 1]`: what makes -offsets · x half a squared distance, up to a part that all clusters share. */
@@ -118,6 +118,17 @@ interface PlacedCentroids {
 /** Half the squared distances `[clusters, frames]`, less half of each frame's own from the center. */
 const scoresOf = (x: tf.Tensor2D, { offsets, bias }: PlacedCentroids): tf.Tensor2D =>
   tf.sub(bias, tf.matMul(offsets, x, false, true))
+
+/**
+ * The search within a larger program: the nearest centroid of each frame, and half its squared distance less what all clusters share, which is
+ * not finite where the frame is not.
+ *
+ * @param x `[frames, dim]`
+ */
+export const nearestOf = (
+  x: tf.Tensor2D,
+  placed: PlacedCentroids,
+): { readonly labels: tf.Tensor1D; readonly lowest: tf.Tensor1D } => lowestRow(scoresOf(x, placed))
 
 const fromCenter = (x: tf.Tensor2D, { center }: PlacedCentroids): tf.Tensor1D => tf.sum(tf.square(tf.sub(x, center)), 1)
 
@@ -317,7 +328,8 @@ const padded = ({ data }: FrameChunk, length: number): Float32Array => {
   return whole
 }
 
-const place = (centroids: Float64Array, dim: number): [Float64Array, PlacedCentroids] => {
+/** Centroids for the programs, and their mean. The tensors are the caller's. */
+export const place = (centroids: Float64Array, dim: number): [Float64Array, PlacedCentroids] => {
   const clusters = centroids.length / dim
   const center = new Float64Array(dim)
   for (let i = 0; i < centroids.length; i++) center[i % dim]! += centroids[i]! / clusters

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { type Manifest, readManifest } from '../data/index'
 import { DataError } from '../errors'
+import { fingerprintFile } from '../stages/fingerprint-file'
 
 export interface OpenCorpusOptions {
   /** Held-out recordings, where they are in a manifest elsewhere. */
@@ -25,12 +24,6 @@ export interface TrainingCorpus {
 
 const manifestNames = ['.jsonl', '.tsv']
 const validNames = ['valid', 'validation', 'dev']
-
-const hashOf = async (file: string): Promise<string> => {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
-  return hash.digest('hex')
-}
 
 /** The manifests of a part in a folder: `train.jsonl` before `train.tsv`, and that before `train-clean-100.jsonl` and its like. */
 const partsIn = async (folder: string, part: string): Promise<string[]> => {
@@ -132,7 +125,7 @@ export const openCorpus = async (path: string, options: OpenCorpusOptions = {}):
   return {
     train,
     ...(valid ? { valid } : {}),
-    fingerprint: { manifest: file, recordings: train.length, sha256: await hashOf(file) },
+    fingerprint: { manifest: file, recordings: train.length, sha256: (await fingerprintFile(file)).sha256 },
   }
 }
 

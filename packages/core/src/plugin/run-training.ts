@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { writeFileAtomic } from '../checkpoint/index'
 import { ConfigError } from '../errors'
+import { differences } from '../stages/differences'
 import { type MetricsRecord, type ProgressListener, Trainer } from '../train/index'
 import type { TrainingJob } from './model-plugin'
 import { MODEL_FOLDER } from './open-model'
@@ -32,17 +32,6 @@ const changeable = new Set([
   'evaluateEvery',
   'keepBest',
 ])
-
-const differences = (before: unknown, now: unknown, path: string): string[] => {
-  if (isDeepStrictEqual(before, now)) return []
-  const isMapping = (value: unknown): value is Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isMapping(before) || !isMapping(now)) {
-    return [`${path} was ${JSON.stringify(before)}, and is ${JSON.stringify(now)} now`]
-  }
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])]
-  return keys.flatMap((key) => differences(before[key], now[key], path === '' ? key : `${path}.${key}`))
-}
 
 /**
  * Makes a folder ready for a run: a new one, or that of the same run, which then goes on.
@@ -78,7 +67,7 @@ export const openRunFolder = async (
   }
   // Through JSON, as the saved one was.
   const now = JSON.parse(JSON.stringify(identity)) as RunIdentity
-  const found = differences(before.identity ?? {}, now, '').filter(
+  const found = differences(before.identity ?? {}, now).filter(
     (line) => !changeable.has(/^recipe\.(\w+) /.exec(line)?.[1] ?? ''),
   )
   if (found.length > 0) {

@@ -130,7 +130,7 @@ describe.each(enginesUnderTest())('a run and its folder on %s', (engine) => {
     })
     await first.trainer.run()
     expect(await second).toBeInstanceOf(TrainingError)
-    expect(String(await second)).toContain('has been training in this folder')
+    expect(String(await second)).toContain('has been running in this folder')
     expect(existsSync(join(directory, LOCK_FILE))).toBe(false)
     expect(read(directory, 'run.json').status).toBe('completed')
   })

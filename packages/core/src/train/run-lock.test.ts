@@ -33,7 +33,7 @@ describe('RunLock', () => {
     const first = await RunLock.take(directory)
     expect(lock().pid).toBe(process.pid)
     await expect(RunLock.take(directory)).rejects.toThrow(TrainingError)
-    await expect(RunLock.take(directory)).rejects.toThrow(/process \d+ has been training in this folder/)
+    await expect(RunLock.take(directory)).rejects.toThrow(/process \d+ has been running in this folder/)
     await first.release()
     expect(readdirSync(directory)).toEqual([])
     await (await RunLock.take(directory)).release()

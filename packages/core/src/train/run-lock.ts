@@ -70,7 +70,7 @@ const readHolder = async (file: string): Promise<Holder | undefined> => {
   return { token: '', pid: 0, thread: 0, host: hostname(), birth: '', since: '' }
 }
 
-/** Keeps a second trainer out of a run's folder. A lock whose process has ended is taken over. */
+/** Keeps a second process out of a run's folder. A lock whose process has ended is taken over. */
 export class RunLock {
   private constructor(
     private readonly file: string,
@@ -151,7 +151,7 @@ const claim = async (file: string, own: string, directory: string): Promise<void
 
 const busy = (directory: string, file: string, { pid, host, since }: Holder): TrainingError => {
   const where = host === hostname() ? '' : ` on ${host}`
-  return new TrainingError(`process ${pid}${where} has been training in this folder since ${since}.`, {
+  return new TrainingError(`process ${pid}${where} has been running in this folder since ${since}.`, {
     file: directory,
     field: 'runDirectory',
     cure:

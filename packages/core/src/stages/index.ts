@@ -1,0 +1,5 @@
+export { type FileFingerprint, fingerprintFile } from './fingerprint-file'
+export { fingerprintJson, type JsonObject, type JsonValue, plainJson } from './plain-json'
+export type { FinishedStage, Stage, StageContext, StageListener } from './stage'
+export { type OpenStagesOptions, openStages, readStages, Stages } from './stages'
+export { type StageSummary, type StagesSummary, stageTable } from './summary'
