@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^@babble\/([^/]+)\/(gradients)$/, replacement: source('./packages/$1/src/$2.ts') },
       { find: /^@babble\/([^/]+)\/testing$/, replacement: source('./packages/$1/src/testing/index.ts') },
       { find: /^@babble\/([^/]+)\/plugin$/, replacement: source('./packages/$1/src/plugin/index.ts') },
+      { find: /^@babble\/example-([^/]+)$/, replacement: source('./examples/$1/src/index.ts') },
       { find: /^@babble\/([^/]+)$/, replacement: source('./packages/$1/src/index.ts') },
     ],
   },

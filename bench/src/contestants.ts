@@ -3,9 +3,10 @@ import type { Launch } from './contestant'
 import { pythonForPeers } from './python-environment'
 import { type ContestantKey, type Settings, titles } from './settings'
 import type { WorkerArguments } from './start-engine'
+import type { StepFiles } from './step-files'
 
 /** Which benchmark a contestant takes part in. */
-export type Program = { readonly kind: 'ops' } | { readonly kind: 'step'; readonly configPath: string }
+export type Program = { readonly kind: 'ops' } | { readonly kind: 'step'; readonly files: StepFiles }
 
 /** The names under which the libraries in use take the size of their thread pools. */
 export const threadVariables = (threads: number): NodeJS.ProcessEnv =>
@@ -16,6 +17,11 @@ export const threadVariables = (threads: number): NodeJS.ProcessEnv =>
     ]),
   )
 
+const peerOptions = ({ configPath, batchesPath, weightsFolder }: StepFiles): string[] => [
+  ...['--config', configPath, '--batches', batchesPath],
+  ...(weightsFolder === undefined ? [] : ['--weights', weightsFolder]),
+]
+
 /** How a contestant is started: Babble's engines in Node, PyTorch in Python. */
 export const launchOf = (
   contestant: ContestantKey,
@@ -25,7 +31,6 @@ export const launchOf = (
   const title = titles[contestant]
   // Ops are compiled anew in each run, so that the first call means the same in all of them.
   const env = { ...threadVariables(settings.threads), ...(program.kind === 'ops' && { BABBLE_PROGRAM_CACHE: 'off' }) }
-  const configPath = program.kind === 'step' ? program.configPath : undefined
   if (contestant === 'pytorch' || contestant === 'pytorch-compile') {
     return {
       title,
@@ -33,13 +38,13 @@ export const launchOf = (
       args: [
         join(benchFolder, 'python', program.kind === 'ops' ? 'ops.py' : 'training_step.py'),
         ...['--device', settings.device, '--precision', settings.precision, '--threads', String(settings.threads)],
-        ...(configPath === undefined ? [] : ['--config', configPath]),
+        ...(program.kind === 'step' ? peerOptions(program.files) : []),
         ...(contestant === 'pytorch-compile' ? ['--compile'] : []),
       ],
       env,
     }
   }
-  const told: WorkerArguments = { contestant, ...settings, ...(configPath !== undefined && { configPath }) }
+  const told: WorkerArguments = { contestant, ...settings, ...(program.kind === 'step' && { step: program.files }) }
   return {
     title,
     command: process.execPath,

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { type CtcSpecification, parseSpecification, SpecificationError, utteranceLengths } from './specification'
+import {
+  type CtcSpecification,
+  parseSpecification,
+  SpecificationError,
+  utteranceLengths,
+  withoutDropout,
+} from './specification'
 
 const optimizer = { clipNorm: 1, learningRate: 1e-5, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0 }
 const pretraining = {
@@ -10,6 +16,11 @@ const pretraining = {
   model: { hidden_size: 8 },
   batch: { size: 3, seconds: 2, sampleRate: 100 },
   training: { ...optimizer, gumbelTemperature: 2 },
+}
+const maskedPrediction = {
+  ...pretraining,
+  task: 'masked-prediction',
+  training: { ...optimizer, featureGradMult: 0.1, featurePenaltyWeight: 0 },
 }
 const ctc = {
   ...pretraining,
@@ -20,18 +31,26 @@ const ctc = {
 const parse = (value: unknown) => parseSpecification(JSON.stringify(value), 'toy.json')
 
 describe('parseSpecification', () => {
-  it('takes both tasks, each with what it needs', () => {
+  it('takes all tasks, each with what it needs', () => {
     expect(parse(pretraining)).toEqual(pretraining)
+    expect(parse(maskedPrediction)).toEqual(maskedPrediction)
     expect(parse(ctc)).toEqual(ctc)
   })
 
   it.each([
-    [{ ...pretraining, task: 'asr' }, /toy\.json: "task" is "asr"; it must be "pretraining" or "ctc"/],
+    [
+      { ...pretraining, task: 'asr' },
+      /toy\.json: "task" is "asr"; it must be "pretraining", "masked-prediction" or "ctc"/,
+    ],
     [{ ...pretraining, name: undefined }, /"name" is missing/],
     [{ ...pretraining, model: [] }, /"model" is \[\]; it must be an object/],
     [{ ...pretraining, batch: { ...pretraining.batch, size: 0 } }, /"batch.size" is 0/],
     [{ ...pretraining, training: optimizer }, /"training.gumbelTemperature" is missing/],
     [{ ...pretraining, training: { ...pretraining.training, betas: [0.9, 1] } }, /"training.betas"/],
+    [
+      { ...maskedPrediction, training: optimizer },
+      /"training.featureGradMult" is missing; it must be a number above 0/,
+    ],
     [{ ...ctc, training: optimizer }, /"training.freezeFeatureEncoder" is missing; it must be true or false/],
     [
       { ...ctc, batch: { ...ctc.batch, shortestSeconds: 3 } },
@@ -47,9 +66,23 @@ describe('parseSpecification', () => {
     expect(() => parseSpecification('{', 'toy.json')).toThrow('toy.json')
   })
 
-  it.each(['wav2vec2-base', 'wav2vec2-base-ctc'])('takes configs/%s.json, which is named after itself', (name) => {
-    const path = fileURLToPath(new URL(`../configs/${name}.json`, import.meta.url))
-    expect(parseSpecification(readFileSync(path, 'utf8'), path).name).toBe(name)
+  it.each(['wav2vec2-base', 'wav2vec2-base-ctc', 'hubert-base'])(
+    'takes configs/%s.json, which is named after itself',
+    (name) => {
+      const path = fileURLToPath(new URL(`../configs/${name}.json`, import.meta.url))
+      expect(parseSpecification(readFileSync(path, 'utf8'), path).name).toBe(name)
+    },
+  )
+})
+
+describe('withoutDropout', () => {
+  it('turns off dropout and LayerDrop of any name, and leaves the rest as it is', () => {
+    const model = { hidden_size: 8, hidden_dropout: 0.1, feat_quantizer_dropout: 0.1, layerdrop: 0.05, conv_dim: [4] }
+    const specification = parse({ ...maskedPrediction, model })
+    expect(withoutDropout(specification)).toEqual({
+      ...specification,
+      model: { hidden_size: 8, hidden_dropout: 0, feat_quantizer_dropout: 0, layerdrop: 0, conv_dim: [4] },
+    })
   })
 })
 

@@ -28,6 +28,18 @@ export interface PretrainingSpecification extends Common {
   readonly training: Training & { readonly gumbelTemperature: number }
 }
 
+/** HuBERT: the clusters of masked frames are predicted, those of the others are not. */
+export interface MaskedPredictionSpecification extends Common {
+  readonly task: 'masked-prediction'
+  readonly batch: BatchShape
+  readonly training: Training & {
+    /** Factor on the gradient that reaches the feature encoder. */
+    readonly featureGradMult: number
+    /** Weight of the mean square of the feature encoder's output. */
+    readonly featurePenaltyWeight: number
+  }
+}
+
 export interface CtcSpecification extends Common {
   readonly task: 'ctc'
   readonly batch: BatchShape & {
@@ -40,7 +52,7 @@ export interface CtcSpecification extends Common {
 }
 
 /** A file of `bench/configs`: what all contestants build and train. */
-export type Specification = PretrainingSpecification | CtcSpecification
+export type Specification = PretrainingSpecification | MaskedPredictionSpecification | CtcSpecification
 
 /** A file of `bench/configs` that cannot be used, with the field that is wrong. */
 export class SpecificationError extends Error {}
@@ -130,7 +142,18 @@ export const parseSpecification = (text: string, file: string): Specification =>
       batch: shape,
       training: { ...optimizer, gumbelTemperature: training.positive('gumbelTemperature') },
     }
-  if (task !== 'ctc') return top.refuse('task', '"pretraining" or "ctc"')
+  if (task === 'masked-prediction')
+    return {
+      ...common,
+      task,
+      batch: shape,
+      training: {
+        ...optimizer,
+        featureGradMult: training.positive('featureGradMult'),
+        featurePenaltyWeight: training.notNegative('featurePenaltyWeight'),
+      },
+    }
+  if (task !== 'ctc') return top.refuse('task', '"pretraining", "masked-prediction" or "ctc"')
   const shortestSeconds = batch.positive('shortestSeconds')
   if (shortestSeconds > shape.seconds) batch.refuse('shortestSeconds', `at most "seconds" (${shape.seconds})`)
   return {
@@ -151,3 +174,11 @@ export const utteranceLengths = ({ batch, task }: Specification): number[] => {
   const steps = Math.max(1, batch.size - 1)
   return Array.from({ length: batch.size }, (_, item) => Math.round(longest + ((shortest - longest) * item) / steps))
 }
+
+/** The same model and training without any dropout or LayerDrop. */
+export const withoutDropout = <S extends Specification>(specification: S): S => ({
+  ...specification,
+  model: Object.fromEntries(
+    Object.entries(specification.model).map(([key, value]) => [key, /drop/.test(key) ? 0 : value]),
+  ),
+})

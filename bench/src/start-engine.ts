@@ -1,5 +1,6 @@
 import { type Engine, type EngineName, loadEngine } from '@babble/core'
 import type { ContestantKey, Settings } from './settings'
+import type { StepFiles } from './step-files'
 
 /** Contestants that run Babble itself, and the engine of each. */
 const engines: Partial<Record<ContestantKey, EngineName>> = { ours: 'xla', wasm: 'wasm', 'tfjs-node': 'tensorflow' }
@@ -7,8 +8,8 @@ const engines: Partial<Record<ContestantKey, EngineName>> = { ours: 'xla', wasm:
 /** What a process that runs Babble is started with, as its one argument. */
 export interface WorkerArguments extends Settings {
   readonly contestant: ContestantKey
-  /** A file of `bench/configs`; step benchmark only. */
-  readonly configPath?: string
+  /** Step benchmark only. */
+  readonly step?: StepFiles
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Introduction } from './contestant'
-import type { Preparation, StepTiming } from './report/records'
+import type { Preparation, StepCheck, StepTiming } from './report/records'
 
 export interface StepIntroduction extends Introduction {
   readonly parameters: number
@@ -12,5 +12,5 @@ export type StepRequest =
 
 export interface StepAnswer {
   readonly prepare: Preparation
-  readonly steps: { readonly steps: readonly StepTiming[] }
+  readonly steps: { readonly steps: readonly (StepTiming & StepCheck)[] }
 }

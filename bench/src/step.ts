@@ -2,7 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { ContestantError } from './contestant'
+import type { StepChecks } from './agreement'
+import { checkSteps, isComparable } from './check-steps'
+import { ContestantError, type Launch } from './contestant'
 import { launchOf } from './contestants'
 import { describeMachine } from './machine'
 import {
@@ -15,17 +17,20 @@ import {
   wholeNumber,
 } from './options'
 import { freshProgramCache } from './program-cache'
+import { agreementLines } from './report/agreement-text'
 import type { Preparation, StepContestant, StepRecord } from './report/records'
 import { stepRows } from './report/step-rows'
 import { textTable } from './report/text-table'
 import { type ContestantKey, contestantKeys, titles } from './settings'
 import { readSpecification, SpecificationError } from './specification'
 import { median } from './statistics'
+import { makeStepFolder, type StepFiles } from './step-files'
 import { secondsOf, summarise, Trainee } from './step-race'
 
 const help = `Times one training step of Babble beside PyTorch's, each contestant in a process of its own, in turns.
 
-  --config NAME       a file of bench/configs: wav2vec2-base (pre-training, default) or wav2vec2-base-ctc (fine-tuning)
+  --config NAME       a file of bench/configs: wav2vec2-base (pre-training, default), hubert-base (pre-training)
+                      or wav2vec2-base-ctc (fine-tuning)
   --contestants LIST  of ${contestantKeys.join(', ')}
                       (default: ours,pytorch,pytorch-compile; wasm takes minutes a step: give it --rounds 1 --steps 1 --warmup 0)
   --device DEVICE     cpu (default) or cuda
@@ -34,6 +39,7 @@ const help = `Times one training step of Babble beside PyTorch's, each contestan
   --rounds N          rounds; in each, every contestant runs its steps in turn (default 6)
   --steps N           steps of each contestant in a round (default 3)
   --warmup N          steps of each after its first one and before the rounds: page faults, PyTorch's recompiling (default 4)
+  --no-check          do not compare the first steps of Babble and PyTorch without dropout
   --no-save           do not write bench/results/<date>-<config>-step.json
 `
 
@@ -47,6 +53,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '6' },
     steps: { type: 'string', default: '3' },
     warmup: { type: 'string', default: '4' },
+    'no-check': { type: 'boolean', default: false },
     'no-save': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -67,11 +74,21 @@ const runSteps = async (): Promise<void> => {
   const trainees: Trainee[] = []
   const cached: Partial<Record<ContestantKey, Preparation>> = {}
   const absent: Partial<Record<ContestantKey, string>> = {}
+  const keys = contestantsOption(values.contestants)
+  const folder = await makeStepFolder(specification, configPath)
   const cache = await freshProgramCache()
+  let checks: StepChecks | undefined
+  const launchWith = (key: ContestantKey, files: StepFiles): Launch => {
+    const plain = launchOf(key, { kind: 'step', files }, { ...settings, benchFolder })
+    return { ...plain, env: { ...plain.env, ...cache.env } }
+  }
   try {
-    for (const key of contestantsOption(values.contestants)) {
-      const plain = launchOf(key, { kind: 'step', configPath }, { ...settings, benchFolder })
-      const launch = { ...plain, env: { ...plain.env, ...cache.env } }
+    if (!values['no-check'] && isComparable(specification)) {
+      checks = await checkSteps(keys, (key) => launchWith(key, folder.checkFiles))
+      for (const line of agreementLines({ precision: settings.precision, ...(checks && { checks }) })) console.log(line)
+    }
+    for (const key of keys) {
+      const launch = launchWith(key, folder.files)
       try {
         const trainee = await Trainee.start(key, launch)
         trainees.push(trainee)
@@ -104,6 +121,7 @@ const runSteps = async (): Promise<void> => {
   } finally {
     for (const trainee of trainees) trainee.stop()
     await cache.remove()
+    await folder.remove()
   }
   if (trainees.length === 0) throw new ContestantError('no contestant could start.')
 
@@ -119,6 +137,7 @@ const runSteps = async (): Promise<void> => {
     ...settings,
     specification,
     contestants,
+    ...(checks && { checks }),
     absent,
   }
   console.log(`\n${textTable(stepRows(record))}`)

@@ -1,3 +1,4 @@
+import type { StepChecks } from '../agreement'
 import type { KMeansTask } from '../kmeans/protocol'
 import type { Machine } from '../machine'
 import type { OpCase } from '../ops/case'
@@ -51,6 +52,8 @@ export interface StepTiming {
   /** Until the call came back and the host could go on, the device still computing. */
   readonly hostSeconds?: number
   readonly loss: number
+  /** Norm of the whole gradient before clipping. */
+  readonly gradNorm?: number
   /** Largest resident memory of the process so far. */
   readonly peakRssBytes: number
 }
@@ -80,11 +83,20 @@ export interface StepContestant {
   readonly memoryRatio?: number
 }
 
+/** A step without dropout, of contestants that began with the same parameters. */
+export interface StepCheck {
+  readonly loss: number
+  /** Norm of the whole gradient before clipping. */
+  readonly gradNorm: number
+}
+
 /** A run of the step benchmark. */
 export interface StepRecord extends RecordHead {
   readonly kind: 'step'
   readonly specification: Specification
   readonly contestants: Readonly<Partial<Record<ContestantKey, StepContestant>>>
+  /** The first steps of those that were compared, on the same batches. */
+  readonly checks?: StepChecks
 }
 
 /** Both contestants' times of one task of the k-means benchmark. */

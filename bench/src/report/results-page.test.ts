@@ -145,6 +145,17 @@ describe('resultsPage', () => {
     expect(page).toContain('largest square matrix product 200 GFLOP/s, large array times 2 20.0 GB/s')
   })
 
+  it('says whether contestants computed the same, where they were compared', () => {
+    expect(resultsPage([steps])).not.toContain('loss:')
+    const ours = [{ loss: 6.5, gradNorm: 2 }]
+    const same = resultsPage([{ ...steps, checks: { ours, pytorch: [{ loss: 6.50001, gradNorm: 2 }] } }])
+    expect(same).toContain(
+      "- the same loss: Babble's first steps without dropout have 6.500000; from the same parameters PyTorch's differ by at most 2e-6 (gradient norm 0e+0)",
+    )
+    const other = resultsPage([{ ...steps, checks: { ours, pytorch: [{ loss: 6.5, gradNorm: 3 }] } }])
+    expect(other).toContain('- ANOTHER LOSS: ')
+  })
+
   it('puts the latest run first and says when there is none', () => {
     const later: StepRecord = { ...steps, date: '2026-02-01T10:00:00.000Z' }
     const page = resultsPage([steps, later])

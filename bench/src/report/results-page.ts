@@ -1,5 +1,6 @@
 import { peakOf } from '../ops/peak'
 import { type ContestantKey, contestantKeys, titles } from '../settings'
+import { agreementLines } from './agreement-text'
 import { kmeansRows } from './kmeans-rows'
 import { contestantsOf, opRows, shortNumber } from './op-rows'
 import type { KMeansRecord, OpsRecord, ResultRecord, StepRecord } from './records'
@@ -31,7 +32,7 @@ const stepSection = (record: StepRecord): string => {
   const names = contestantsOfStep(record).map(([key, { name }]) => [key, name] as const)
   return [
     `### ${day(record)}: ${specification.name}, ${specification.task}, ${size} x ${seconds} s, ${record.device}, ${record.precision}`,
-    facts(record, names),
+    [facts(record, names), ...agreementLines(record).map((line) => `- ${line}`)].join('\n'),
     markdownTable(stepRows(record)),
   ].join('\n\n')
 }

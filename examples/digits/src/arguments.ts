@@ -1,20 +1,9 @@
-import { parseArgs } from 'node:util'
-import { ConfigError } from '@babble/core'
+import { type ExampleArguments, parseExampleArguments } from '@babble/example-common'
 
 /** What the demo is asked to do. */
-export interface DemoArguments {
-  readonly help: boolean
-  /** A folder of recordings to use in place of the public ones. */
-  readonly data?: string
-  /** Where checkpoints, models and the report go. */
-  readonly out: string
-  readonly seed: number
-  /** A shortened run, for trying whether everything works. */
-  readonly quick: boolean
+export interface DemoArguments extends ExampleArguments {
   /** Also fine-tune from random weights, and with a tenth of the labels. */
   readonly compare: boolean
-  /** Put an earlier run aside and start anew. */
-  readonly fresh: boolean
 }
 
 export const helpText = `Learns to recognise spoken digits, in minutes, on a CPU: pre-trains a small wav2vec 2.0 on recordings without labels,
@@ -44,43 +33,4 @@ Examples:
 export const parseArguments = (
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = {},
-): DemoArguments => {
-  const options = {
-    help: { type: 'boolean', short: 'h' },
-    data: { type: 'string' },
-    out: { type: 'string', default: 'runs/digits' },
-    seed: { type: 'string', default: '1' },
-    quick: { type: 'boolean' },
-    compare: { type: 'boolean' },
-    fresh: { type: 'boolean' },
-  } as const
-  const parse = () => {
-    try {
-      return parseArgs({ args: [...args], options }).values
-    } catch (cause) {
-      const message = (cause as Error).message.split('\n')[0]!.split('. ')[0]!.replace(/\.$/, '')
-      throw new ConfigError(`${message}.`, { cause, cure: 'See --help.' })
-    }
-  }
-  const values = parse()
-  const seed = Number(values.seed)
-  if (!/^\d+$/.test(values.seed.trim()) || !Number.isSafeInteger(seed)) {
-    throw new ConfigError(`--seed is "${values.seed}".`, {
-      field: 'seed',
-      cure: 'Give a whole number, such as --seed 7.',
-    })
-  }
-  for (const name of ['out', 'data'] as const) {
-    if (values[name] === '') throw new ConfigError(`--${name} is empty.`, { field: name, cure: 'Name a folder.' })
-  }
-  const data = values.data ?? (environment.BABBLE_DATA || undefined)
-  return {
-    help: values.help ?? false,
-    ...(data === undefined ? {} : { data }),
-    out: values.out,
-    seed,
-    quick: values.quick ?? false,
-    compare: values.compare ?? false,
-    fresh: values.fresh ?? false,
-  }
-}
+): DemoArguments => parseExampleArguments(args, environment, { out: 'runs/digits', flags: ['compare'] })

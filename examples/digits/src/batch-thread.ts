@@ -1,8 +1,8 @@
 /** The program of the thread that makes the demo's batches: joining, resampling and colouring voices takes as long as a step. */
 import { serveBatches } from '@babble/core'
-import { digitProcessor } from './processor'
+import { type DigitRecording, digitProcessor } from '@babble/example-common'
 import { type LabelledStringsOptions, labelledStrings, pretrainingStrings, type StringsOptions } from './strings'
-import { type DigitRecording, Voices } from './voices'
+import { Voices } from './voices'
 
 type Plain<Options> = Omit<Options, 'voices' | 'processor'>
 

@@ -1,8 +1,7 @@
 import { DataError, type ProgressListener } from '@babble/core'
+import { type DigitRecording, errorRate } from '@babble/example-common'
 import { type FinetuningOptions, type FinetuningOutcome, finetune } from './finetune'
 import { tenthOf } from './strings'
-import { errorRate } from './transcribe'
-import type { DigitRecording } from './voices'
 
 /** One fine-tuning of the comparison. */
 export interface ComparisonRow {

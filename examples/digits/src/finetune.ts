@@ -1,12 +1,12 @@
 import { batchesInThread, Initializer, type MetricsRecord, Trainer } from '@babble/core'
+import { type DigitRecording, digitProcessor, errorRate, type Transcript } from '@babble/example-common'
 import { Wav2Vec2CtcObjective, Wav2Vec2ForCTC, wav2vec2Config } from '@babble/wav2vec2'
 import type { BatchThreadData } from './batch-thread'
 import type { StageOptions } from './pretrain'
-import { digitProcessor } from './processor'
 import { demoSchedule } from './settings'
 import { labelledStrings } from './strings'
-import { errorRate, Transcriber, type Transcript } from './transcribe'
-import { type DigitRecording, Voices } from './voices'
+import { Transcriber } from './transcribe'
+import { Voices } from './voices'
 
 export interface FinetuningOptions extends StageOptions {
   /** Folder of the pre-trained model; without it, training starts from random weights. */

@@ -1,47 +1,26 @@
-import { availableParallelism, cpus, totalmem } from 'node:os'
 import { resolve } from 'node:path'
+import { formatDuration, loadEngine, terminalProgress, writeFileAtomic } from '@babble/core'
 import {
-  BabbleError,
-  formatDuration,
-  loadEngine,
-  loadRecordings,
-  terminalProgress,
-  writeFileAtomic,
-} from '@babble/core'
+  errorRate,
+  findCorpus,
+  heading,
+  loadParts,
+  machine,
+  percent,
+  runProgram,
+  say,
+  taskProgress,
+} from '@babble/example-common'
 import { type DemoArguments, helpText, parseArguments } from './arguments'
 import { type ComparisonRow, compare } from './compare'
-import { findCorpus } from './corpus/find-corpus'
 import { finetune } from './finetune'
 import { pretrain } from './pretrain'
-import { taskProgress } from './progress'
-import { demoReport, percent } from './report'
+import { demoReport } from './report'
 import { RunFolder } from './run-folder'
 import { demoSettings } from './settings'
-import { errorRate } from './transcribe'
-import type { DigitRecording } from './voices'
 
 /** Changes when the demo comes to do something else with the same settings, so that it does not go on with an older run. */
 const version = 1
-
-const say = (text: string) => process.stderr.write(`${text}\n`)
-const heading = (text: string) => say(`\n== ${text}`)
-
-/** The first Ctrl-C asks to finish and save; the second ends the process at once. */
-const interruptible = (): AbortSignal => {
-  const controller = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => {
-      say(`\n${name}: finishing this update and saving (once more to stop at once).`)
-      controller.abort()
-    })
-  }
-  return controller.signal
-}
-
-const machine = (): string => {
-  const model = cpus()[0]?.model.trim() ?? 'unknown processor'
-  return `Machine: ${model}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB; Node ${process.versions.node}, ${process.platform} ${process.arch}.`
-}
 
 /** Does the demo. @returns whether it came to its end. */
 const run = async (args: DemoArguments, signal: AbortSignal): Promise<boolean> => {
@@ -68,17 +47,8 @@ const run = async (args: DemoArguments, signal: AbortSignal): Promise<boolean> =
   }
   const folder = await RunFolder.open(resolve(args.out), identity, args.fresh)
   if (folder.resumed) say(`Going on with the run in ${args.out}`)
-  const { recordings, skipped } = await loadRecordings(corpus.clips, {
-    sampleRate: settings.sampleRate,
-    onProgress: (done, total) => onTask('Reading recordings', done, total),
-  })
-  for (const { path, reason } of skipped.slice(0, 5)) say(`Left out ${path}: ${reason}`)
-  if (skipped.length > 5) say(`Left out ${skipped.length - 5} more`)
-  const part = (split: string) => recordings.filter((recording) => recording.split === split) as DigitRecording[]
-  const [train, valid, test] = [part('train'), part('valid'), part('test')]
-  say(
-    `${train.length} recordings to train on, ${valid.length} held out of the same speakers, ${test.length} of a speaker that training does not hear`,
-  )
+  const parts = await loadParts(corpus, settings.sampleRate, onTask)
+  const { train, valid, test } = parts
 
   const interrupted = () => {
     say(`\nInterrupted. All is saved in ${args.out}: give the same command again to go on.`)
@@ -122,7 +92,7 @@ const run = async (args: DemoArguments, signal: AbortSignal): Promise<boolean> =
   const report = folder.at('report.html')
   const page = demoReport({
     corpus,
-    recordings: { train, valid, test },
+    recordings: parts,
     settings,
     seed,
     quick: args.quick,
@@ -151,26 +121,4 @@ const run = async (args: DemoArguments, signal: AbortSignal): Promise<boolean> =
   return true
 }
 
-const main = async (): Promise<void> => {
-  try {
-    const args = parseArguments(process.argv.slice(2), process.env)
-    if (args.help) {
-      process.stdout.write(helpText)
-      return
-    }
-    const signal = interruptible()
-    try {
-      if (!(await run(args, signal))) process.exitCode = 130
-    } catch (error) {
-      // What was under way was told to stop.
-      if (!signal.aborted || error instanceof BabbleError) throw error
-      process.exitCode = 130
-    }
-  } catch (error) {
-    // Errors made on purpose say what to do; of others, the stack is of use.
-    say(error instanceof BabbleError ? `\n${error.name}: ${error.message}` : `\n${(error as Error).stack ?? error}`)
-    process.exitCode = 1
-  }
-}
-
-await main()
+await runProgram({ helpText, parse: parseArguments, run })

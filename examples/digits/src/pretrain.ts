@@ -1,10 +1,10 @@
 import { batchesInThread, Initializer, type MetricsRecord, type ProgressListener, Trainer } from '@babble/core'
+import type { DigitRecording } from '@babble/example-common'
 import { codebookCollapseMonitor, Wav2Vec2ForPreTraining, Wav2Vec2PretrainingObjective } from '@babble/wav2vec2'
 import type { BatchThreadData } from './batch-thread'
 import { type CodebookUse, measureCodebookUse } from './codebook'
 import { demoSchedule, type Settings } from './settings'
 import { pretrainingStrings } from './strings'
-import type { DigitRecording } from './voices'
 import { Voices } from './voices'
 
 export interface StageOptions {

@@ -1,28 +1,31 @@
 import {
   barChart,
-  type ChartSeries,
-  cards,
   formatDuration,
   keyFigures,
   lineChart,
-  type MetricsRecord,
   paragraph,
   type ReportSection,
-  recordingCard,
   renderReport,
   table,
 } from '@babble/core'
+import {
+  type Corpus,
+  type CorpusParts,
+  curve,
+  type DigitRecording,
+  errorRate,
+  percent,
+  recordingsSection,
+  updates,
+} from '@babble/example-common'
 import type { ComparisonRow } from './compare'
-import type { Corpus } from './corpus/corpus'
 import type { FinetuningOutcome } from './finetune'
 import type { PretrainingOutcome } from './pretrain'
 import type { Settings } from './settings'
-import { errorRate, type Transcript } from './transcribe'
-import type { DigitRecording } from './voices'
 
 export interface ReportContent {
   readonly corpus: Corpus
-  readonly recordings: Readonly<Record<'train' | 'valid' | 'test', readonly DigitRecording[]>>
+  readonly recordings: CorpusParts
   readonly settings: Settings
   readonly seed: number
   readonly quick: boolean
@@ -34,21 +37,6 @@ export interface ReportContent {
   /** Engine and machine, a line each. */
   readonly machine: readonly string[]
 }
-
-/** A share as a percentage with one digit after the point. */
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
-
-const curve = (
-  history: readonly MetricsRecord[],
-  kind: MetricsRecord['kind'],
-  metric: string,
-  scale = 1,
-): ChartSeries['points'] =>
-  history
-    .filter((record) => record.kind === kind && record.metrics[metric] !== undefined)
-    .map(({ step, metrics }) => ({ x: step, y: scale * metrics[metric]! }))
-
-const steps = { label: 'update', min: 0 }
 
 const pretrainingSection = ({
   pretraining: { history, codebooks },
@@ -64,14 +52,14 @@ const pretrainingSection = ({
       lineChart({
         title: 'Contrastive loss',
         series: [{ name: 'contrastive loss, in nats', points: train('contrastiveLoss') }],
-        x: steps,
+        x: updates,
         y: { label: 'nats' },
         reference: { y: Math.log(numNegatives + 1), label: 'guessing' },
       }),
       lineChart({
         title: 'Masked frames whose own target is found',
         series: [{ name: 'accuracy, in %', points: train('contrastiveAccuracy', 100) }],
-        x: steps,
+        x: updates,
         y: { label: '%', min: 0 },
         reference: { y: 100 / (numNegatives + 1), label: 'guessing' },
       }),
@@ -81,14 +69,14 @@ const pretrainingSection = ({
           { name: 'chosen', points: train('codePerplexity') },
           { name: 'average probabilities', points: train('probPerplexity') },
         ],
-        x: steps,
+        x: updates,
         y: { label: 'perplexity', min: 0, max: groups * entries },
         note: `Perplexity summed over ${groups} codebooks: at most ${groups * entries}; a collapsed quantiser would be near ${groups}.`,
       }),
       lineChart({
         title: 'Gumbel temperature',
         series: [{ name: 'temperature', points: train('temperature') }],
-        x: steps,
+        x: updates,
         y: { min: 0 },
       }),
       ...codebooks.counts.map((counts, group) =>
@@ -113,7 +101,7 @@ const finetuningSection = ({ finetuning: { history }, comparison }: ReportConten
     lineChart({
       title: 'CTC loss',
       series: [{ name: 'loss, in nats a label', points: curve(history, 'train', 'loss') }],
-      x: steps,
+      x: updates,
       y: { label: 'nats', scale: 'log' },
     }),
     lineChart({
@@ -123,7 +111,7 @@ const finetuningSection = ({ finetuning: { history }, comparison }: ReportConten
         points: curve(history, 'evaluation', 'wordErrorRate', 100),
         dashed: index % 2 === 1,
       })),
-      x: steps,
+      x: updates,
       y: { label: '%', min: 0 },
     }),
   ],
@@ -145,60 +133,6 @@ const comparisonSections = ({ comparison }: ReportContent): ReportSection[] =>
           ],
         },
       ]
-
-/** One recording of each digit, those that were misheard first as far as `wrong` of them. */
-const examples = (transcripts: readonly Transcript[], count: number): Transcript[] => {
-  const isRight = ({ recording, hypothesis }: Transcript) => recording.text === hypothesis
-  const wrong = transcripts.filter((transcript) => !isRight(transcript)).slice(0, Math.floor(count / 2))
-  const seen = new Set<string>()
-  const right = transcripts.filter((transcript) => {
-    if (!isRight(transcript) || seen.has(transcript.recording.text)) return false
-    seen.add(transcript.recording.text)
-    return true
-  })
-  return [...right.slice(0, count - wrong.length), ...wrong]
-}
-
-const confusions = (transcripts: readonly Transcript[]): (readonly [string, string, number])[] => {
-  const counts = new Map<string, number>()
-  for (const { recording, hypothesis } of transcripts) {
-    if (recording.text === hypothesis) continue
-    const key = `${recording.text}\t${hypothesis}`
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-  }
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, 6)
-    .map(([key, count]) => [...(key.split('\t') as [string, string]), count] as const)
-}
-
-const recordingsSection = (title: string, transcripts: readonly Transcript[], sampleRate: number): ReportSection => {
-  const { rate, substitutions, deletions, insertions, words } = errorRate(transcripts)
-  const misheard = confusions(transcripts)
-  const list = cards(
-    examples(transcripts, 8).map(({ recording, hypothesis, words: heard }) =>
-      recordingCard({
-        waveform: recording.waveform,
-        sampleRate,
-        title: `${recording.speaker}, ${recording.path.split(/[\\/]/).at(-1)}`,
-        reference: recording.text,
-        hypothesis,
-        marks: heard.map(({ word, seconds }) => ({ seconds, label: word })),
-      }),
-    ),
-  )
-  const rows = misheard.map(([said, heard, count]) => [said, heard === '' ? '(nothing)' : heard, count] as const)
-  return {
-    title,
-    note: `Word error rate ${percent(rate)}: of ${words} words ${substitutions} taken for others, ${deletions} missed, ${insertions} added.`,
-    blocks: [
-      list,
-      ...(rows.length > 0
-        ? [table({ caption: 'Misheard most often', columns: ['said', 'heard', 'times'], rows })]
-        : []),
-    ],
-  }
-}
 
 const settingsSection = (content: ReportContent): ReportSection => {
   const { settings, corpus, recordings, seed, seconds, machine, pretraining } = content

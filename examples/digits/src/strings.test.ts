@@ -1,10 +1,9 @@
 import { HostRng } from '@babble/core'
+import { type DigitRecording, digitProcessor, digitWords } from '@babble/example-common'
 import { describe, expect, it } from 'vitest'
-import { digitWords } from './corpus/corpus'
-import { digitProcessor } from './processor'
 import { demoSchedule, demoSettings } from './settings'
 import { labelledStrings, pretrainingStrings, tenthOf } from './strings'
-import { type DigitRecording, noAugmentation, Voices } from './voices'
+import { noAugmentation, Voices } from './voices'
 
 const { config } = demoSettings(true)
 const sampleRate = 8000

@@ -1,4 +1,5 @@
 import { type BatchSource, DataError, HostRng, intArray } from '@babble/core'
+import type { DigitRecording } from '@babble/example-common'
 import {
   ctcBatches,
   cutPretrainingBatch,
@@ -8,7 +9,7 @@ import {
   type Wav2Vec2PretrainingHostBatch,
   type Wav2Vec2Processor,
 } from '@babble/wav2vec2'
-import { type Augmentation, colour, type DigitRecording, type Voices } from './voices'
+import { type Augmentation, colour, type Voices } from './voices'
 
 export interface StringsOptions {
   readonly voices: Voices

@@ -1,4 +1,5 @@
-import { type CompiledFunction, compile, type WordErrorRate, wordErrorRate } from '@babble/core'
+import { type CompiledFunction, compile } from '@babble/core'
+import type { DigitRecording, Transcript } from '@babble/example-common'
 import {
   frameCount,
   receptiveField,
@@ -7,15 +8,6 @@ import {
   type Wav2Vec2Processor,
 } from '@babble/wav2vec2'
 import * as tf from '@tensorflow/tfjs-core'
-import type { DigitRecording } from './voices'
-
-/** What was recognised in a recording. */
-export interface Transcript {
-  readonly recording: DigitRecording
-  readonly hypothesis: string
-  /** The words heard, and the middles of the stretches they were heard in, in seconds. */
-  readonly words: readonly { readonly word: string; readonly seconds: number }[]
-}
 
 export interface TranscriberOptions {
   readonly model: Wav2Vec2ForCTC
@@ -85,10 +77,3 @@ export class Transcriber {
     })
   }
 }
-
-/** Word error rate of transcripts. */
-export const errorRate = (transcripts: readonly Transcript[]): WordErrorRate =>
-  wordErrorRate(
-    transcripts.map(({ recording }) => recording.text),
-    transcripts.map(({ hypothesis }) => hypothesis),
-  )

@@ -1,11 +1,6 @@
-import { HostRng, type Recording, resample } from '@babble/core'
+import { HostRng, resample } from '@babble/core'
+import type { DigitRecording } from '@babble/example-common'
 import { normalizeWaveform } from '@babble/wav2vec2'
-
-/** A recording of one digit. */
-export interface DigitRecording extends Recording {
-  readonly text: string
-  readonly speaker: string
-}
 
 /** How much a training example may be changed. */
 export interface Augmentation {

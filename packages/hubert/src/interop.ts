@@ -9,14 +9,14 @@ const basePrefix = 'hubert.'
 const maskEmbedding = 'masked_spec_embed'
 
 const pretrainingHeads = ['final_proj.', 'label_embs_concat']
-const classificationHeads = ['projector.', 'classifier.', 'layer_weights']
+const classificationHead = ['projector.', 'classifier.', 'layer_weights']
 
 /** How each class takes checkpoints. */
 export const checkpointFits = {
   HubertModel: {
     basePrefix,
     initialised: [maskEmbedding],
-    ignored: [...pretrainingHeads, ...classificationHeads, 'lm_head.', maskEmbedding],
+    ignored: [...pretrainingHeads, ...classificationHead, 'lm_head.', maskEmbedding],
   },
   HubertForPreTraining: {
     basePrefix,
@@ -32,5 +32,14 @@ export const checkpointFits = {
     initialised: ['lm_head.', maskEmbedding],
     ignored: [...pretrainingHeads, maskEmbedding],
     cures: { 'lm_head.': 'For another vocabulary, load it with { newHead: true }.' },
+  },
+  HubertForSequenceClassification: {
+    basePrefix,
+    initialised: [...classificationHead, maskEmbedding],
+    ignored: [...pretrainingHeads, 'lm_head.', maskEmbedding],
+    cures: {
+      'projector.': 'Give the classifierProjSize that it was made with, or load it with { newHead: true }.',
+      'classifier.': 'For other classes, load it with { newHead: true }.',
+    },
   },
 } satisfies Record<string, CheckpointFit>

@@ -2,9 +2,8 @@ import {
   buildFrom,
   type FairseqCheckpoint,
   type FairseqProcessorOptions,
-  fairseqSpeechEncoderRules,
+  fairseqNames,
   makeFairseqProcessor,
-  nameMap,
   openFairseqCheckpoint,
   type PretrainedClass,
   type PretrainedModel,
@@ -17,17 +16,11 @@ import type { Wav2Vec2Config } from './config'
 import { readFairseqConfig } from './fairseq-config'
 import type { FromPretrainedOptions } from './interop'
 
-const toOurName = nameMap([
-  ...fairseqSpeechEncoderRules,
+/** fairseq's name of a parameter of wav2vec 2.0 as Hugging Face has it, without the prefix of classes with heads. */
+export const fairseqParameterName: (name: string) => string = fairseqNames([
   ['quantizer.vars', 'quantizer.codevectors'],
   ['final_proj', 'project_hid'],
 ])
-
-/** fairseq's name of a parameter of wav2vec 2.0 as Hugging Face has it, without the prefix of classes with heads. */
-export const fairseqParameterName = (name: string): string => {
-  if (name.startsWith('w2v_encoder.proj.')) return name.replace('w2v_encoder.proj.', 'lm_head.')
-  return toOurName(name.replace(/^w2v_encoder\.w2v_model\./, ''))
-}
 
 /** The checkpoint's tensors under our names. */
 export const fairseqTensors = (checkpoint: FairseqCheckpoint, { hiddenSize }: Wav2Vec2Config): TensorSource =>

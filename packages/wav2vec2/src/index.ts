@@ -1,5 +1,7 @@
 // Names of Hugging Face Transformers for what all models on this encoder share; core has it under names of its own.
 export {
+  type ClassificationBatchesOptions,
+  type ClassificationHostBatch,
   type CtcBatchesOptions,
   type CtcHostBatch as Wav2Vec2CtcHostBatch,
   type CtcModelInputs as Wav2Vec2CtcInputs,
@@ -10,12 +12,18 @@ export {
   type CtcRecognizerOptions as Wav2Vec2RecognizerOptions,
   CtcTokenizer as Wav2Vec2CtcTokenizer,
   type CtcTokenizerOptions as Wav2Vec2CtcTokenizerOptions,
+  classIds,
+  classificationBatches,
   ctcBatches,
   errorRateEvaluator,
   frameCount,
   type LabelledSpeech,
   normalizeWaveform,
+  numberedLabels,
   receptiveField,
+  type SequenceClassificationInputs,
+  SequenceClassificationObjective,
+  type SequenceClassificationOutput,
   type SpeechEncoderOutput as Wav2Vec2ModelOutput,
   SpeechFeatureExtractor as Wav2Vec2FeatureExtractor,
   type SpeechFeatureExtractorOptions as Wav2Vec2FeatureExtractorOptions,
@@ -51,6 +59,7 @@ export {
   type Wav2Vec2PretrainingInputs,
   type Wav2Vec2PretrainingOutput,
 } from './heads/pretraining'
+export { Wav2Vec2ForSequenceClassification } from './heads/sequence-classification'
 export type { FromPretrainedOptions } from './interop'
 export { Wav2Vec2Model } from './model'
 export {

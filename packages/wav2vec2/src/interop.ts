@@ -10,13 +10,14 @@ const basePrefix = 'wav2vec2.'
 const maskEmbedding = 'masked_spec_embed'
 
 const pretrainingHeads = ['quantizer.', 'project_hid.', 'project_q.']
+const classificationHead = ['projector.', 'classifier.', 'layer_weights']
 
 /** How each class takes checkpoints. */
 export const checkpointFits = {
   Wav2Vec2Model: {
     basePrefix,
     initialised: [maskEmbedding],
-    ignored: [...pretrainingHeads, 'lm_head.', 'projector.', 'classifier.', 'layer_weights', maskEmbedding],
+    ignored: [...pretrainingHeads, ...classificationHead, 'lm_head.', maskEmbedding],
   },
   Wav2Vec2ForPreTraining: { basePrefix, initialised: [maskEmbedding], ignored: [maskEmbedding] },
   Wav2Vec2ForCTC: {
@@ -24,5 +25,14 @@ export const checkpointFits = {
     initialised: ['lm_head.', maskEmbedding],
     ignored: [...pretrainingHeads, maskEmbedding],
     cures: { 'lm_head.': 'For another vocabulary, load it with { newHead: true }.' },
+  },
+  Wav2Vec2ForSequenceClassification: {
+    basePrefix,
+    initialised: [...classificationHead, maskEmbedding],
+    ignored: [...pretrainingHeads, 'lm_head.', maskEmbedding],
+    cures: {
+      'projector.': 'Give the classifierProjSize that it was made with, or load it with { newHead: true }.',
+      'classifier.': 'For other classes, load it with { newHead: true }.',
+    },
   },
 } satisfies Record<string, CheckpointFit>

@@ -1,7 +1,8 @@
-import { openManifest, resolveModelDirectory } from '@babble/core'
+import { openManifest, type PluginCommandOptions, resolveModelDirectory } from '@babble/core'
 import type { Command } from 'commander'
 import { exitCodes } from '../exit-codes'
 import { addCommonOptions, addEngineOptions, type CommonOptions, type EngineOptions, type Session } from '../session'
+import { parseSetting, readRecipeFile } from '../yaml-recipe'
 import type { SessionMaker } from './train'
 
 /** `babble <model> <command>`: what the installed packages add of their own. */
@@ -26,19 +27,21 @@ export const addPluginCommands = (program: Command, session: SessionMaker): void
             device: _d,
             ...rest
           } = options as Record<string, unknown> & typeof options
-          const given = rest as Record<string, string | boolean>
+          const given = rest as { -readonly [Name in keyof PluginCommandOptions]: PluginCommandOptions[Name] }
           if (typeof given.model === 'string') given.model = await resolveModelDirectory(active.path(given.model))
           const { signal } = active.io
-          const result = await own.run(given, {
+          const working = own.run(given, {
             ...(signal ? { signal } : {}),
-            startEngine: async () => {
-              await active.startEngine(options)
-            },
+            startEngine: (needs) => active.startEngine(options, needs),
+            path: (path) => active.path(path),
             recordings: async (path) => [...(await openManifest(active.path(path)))],
             note: (text) => active.note(text),
             progress: (activity, done, total) => active.progress(activity, done, total),
+            recipeFile: (path) => readRecipeFile(active.path(path), path),
+            setting: parseSetting,
+            trainingProgress: active.trainingProgress,
           })
-          active.checkInterrupted()
+          const result = await working.finally(() => active.checkInterrupted())
           active.result(result.text, result.json)
           return exitCodes.ok
         }),

@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path'
 import {
   ConfigError,
+  fingerprintFile,
   type ModelPlugin,
   openCorpus,
   openRunFolder,
@@ -64,6 +65,9 @@ const layersOf = async (options: TrainOptions, task: TrainingTask, session: Sess
   for (const key of Object.keys(task.choices)) {
     if (options[key] !== undefined) layers.push(setting([key], options[key], flagOf(key)))
   }
+  for (const key of Object.keys(task.options ?? {})) {
+    if (options[key] !== undefined) layers.push(setting([key], options[key], flagOf(key)))
+  }
   for (const { option, key } of shortcuts) {
     const given = options[option]
     if (given === undefined) continue
@@ -98,12 +102,14 @@ const train = async (plugin: ModelPlugin, name: TaskName, options: TrainOptions,
     ...(options.split === undefined ? {} : { split: options.split }),
     ...(options.textFrom === undefined ? {} : { textFrom: options.textFrom }),
   })
+  const files: Record<string, string> = {}
+  for (const path of task.files?.(recipe) ?? []) files[path] = (await fingerprintFile(session.path(path))).sha256
   const size = choices.size === undefined ? '' : `-${choices.size}`
   const directory = session.path(options.out ?? join('runs', `${plugin.name}-${name}${size}`))
   const identity = {
     ...fixed,
     recipe,
-    data: corpus.fingerprint,
+    data: { ...corpus.fingerprint, ...(Object.keys(files).length > 0 ? { files } : {}) },
     ...(from === undefined ? {} : { from }),
   }
   const { resumes, aside } = await openRunFolder(directory, identity, options.fresh)
@@ -120,6 +126,7 @@ const train = async (plugin: ModelPlugin, name: TaskName, options: TrainOptions,
     ...(corpus.valid === undefined ? {} : { valid: corpus.valid }),
     ...(from === undefined ? {} : { from }),
     ...(signal ? { signal } : {}),
+    path: (path) => session.path(path),
     note: (text) => session.note(text),
     progress: (activity, done, total) => session.progress(activity, done, total),
   })
@@ -202,8 +209,11 @@ const addTrainOptions = (command: Command, task: TrainingTask): Command => {
   }
   if (task.startsFrom === 'model') command.option('--from <folder>', 'pre-trained model, or run, to start from')
   for (const [key, choice] of Object.entries(task.choices)) {
-    const text = `${choice.description}: ${choice.values.join(', ')} (default: ${choice.default})`
-    command.option(`${flagOf(key)} <${key}>`, text)
+    const usual = typeof choice.default === 'string' ? ` (default: ${choice.default})` : ''
+    command.option(`${flagOf(key)} <${key}>`, `${choice.description}: ${choice.values.join(', ')}${usual}`)
+  }
+  for (const [key, { value, description }] of Object.entries(task.options ?? {})) {
+    command.option(`${flagOf(key)} ${value}`, description)
   }
   for (const { flags, description } of shortcuts) command.option(flags, description)
   command

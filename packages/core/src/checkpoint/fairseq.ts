@@ -17,6 +17,8 @@ export interface FairseqCheckpoint extends AsyncDisposable {
   readonly tensors: TensorSource
   /** Symbols of the dictionary that the checkpoint carries (`task_state`), in the order of their ids. */
   readonly dictionary: readonly string[] | undefined
+  /** The same of each label set that HuBERT was pre-trained on. */
+  readonly dictionaries: readonly (readonly string[])[] | undefined
   /** All but the tensors, as PyTorch's file has it. */
   readonly value: ReadonlyMap<PickleValue, PickleValue>
 }
@@ -47,7 +49,7 @@ export const openFairseqCheckpoint = async (
       path,
       settings: settings(value.get('cfg') ?? null, value.get('args') ?? null, path),
       tensors: file.tensors(['model']),
-      dictionary: dictionaryOf(value.get('task_state') ?? null, path),
+      ...dictionariesOf(value.get('task_state') ?? null, path),
       value,
       [Symbol.asyncDispose]: close,
     }
@@ -100,9 +102,21 @@ const resolve = (group: Record<string, unknown>, all: Record<string, unknown>): 
   return out
 }
 
-const dictionaryOf = (taskState: PickleValue, file: string): readonly string[] | undefined => {
+const dictionariesOf = (
+  taskState: PickleValue,
+  file: string,
+): Pick<FairseqCheckpoint, 'dictionary' | 'dictionaries'> => {
   const plain = toPlain(taskState, file)
-  const dictionary = isObject(plain) ? plain.target_dictionary : undefined
+  const { target_dictionary: target, dictionaries: sets } = isObject(plain) ? plain : {}
+  const each = Array.isArray(sets) ? sets.map(symbolsOf) : []
+  const known = each.filter((symbols) => symbols !== undefined)
+  return {
+    dictionary: symbolsOf(target),
+    dictionaries: known.length > 0 && known.length === each.length ? known : undefined,
+  }
+}
+
+const symbolsOf = (dictionary: unknown): readonly string[] | undefined => {
   const symbols = isObject(dictionary) ? dictionary.symbols : undefined
   return Array.isArray(symbols) && symbols.every((symbol) => typeof symbol === 'string') ? symbols : undefined
 }

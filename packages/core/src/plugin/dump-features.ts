@@ -3,11 +3,11 @@ import { basename, dirname, extname, join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index'
 import { featureDumpName, writeFeatureDump } from '../cluster/index'
 import type { Manifest } from '../data/index'
-import { ConfigError, DataError } from '../errors'
+import { ConfigError } from '../errors'
 import type { FeatureFrames } from '../features/index'
 import { extractFeatures } from './feature-source'
 import type { FeatureSource } from './model-plugin'
-import { type Listener, openDataset } from './open-dataset'
+import { type Listener, openWholeDataset } from './open-dataset'
 
 /** What is said of a dump beside it, in `NAME.json`. */
 export interface DumpDescription {
@@ -53,14 +53,8 @@ export const dumpFeatures = async (
   }
   const bound = (place: number) => Math.floor((place * manifest.length) / parts)
   const rows = parts === 1 ? manifest : manifest.select((row) => row >= bound(rank) && row < bound(rank + 1))
-  const data = await openDataset(rows, { sampleRate: source.sampleRate, part: 'of the' }, listener)
+  const data = await openWholeDataset(rows, { sampleRate: source.sampleRate, part: 'of the' }, listener)
   try {
-    if (data.length !== rows.length) {
-      throw new DataError(`${rows.length - data.length} of ${rows.length} recordings cannot be used.`, {
-        file: manifest.file,
-        cure: 'Prepare the corpus again, which leaves them out of the manifest.',
-      })
-    }
     const name = featureDumpName(split ?? basename(manifest.file, extname(manifest.file)), rank, parts)
     const file = join(output, `${name}.npy`)
     await mkdir(dirname(file), { recursive: true })

@@ -23,6 +23,9 @@ export const frontEndSource = (config: FrontEndConfig, seed = 1): FeatureSource 
   }
 }
 
+/** Recordings that are loaded when it is their turn: a `SpeechDataset`, or less. */
+export type Waveforms = Pick<SpeechDataset, 'length' | 'load'>
+
 export interface ExtractFeaturesOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (done: number, total: number) => void
@@ -34,9 +37,28 @@ export interface ExtractFeaturesOptions {
  */
 export async function* extractFeatures(
   source: FeatureSource,
-  data: SpeechDataset,
-  { signal, onProgress }: ExtractFeaturesOptions = {},
+  data: Waveforms,
+  options: ExtractFeaturesOptions = {},
 ): AsyncGenerator<{ readonly index: number; readonly features: FeatureFrames }> {
+  const none = { data: new Float32Array(0), frames: 0, dim: source.dim }
+  let index = 0
+  for await (const features of mapWaveforms(source, data, (part) => source.extract(part), none, options)) {
+    yield { index: index++, features }
+  }
+}
+
+/**
+ * What `work` makes of each recording, in order, `batchSize` of them at a time.
+ *
+ * @param none Given for a recording that is shorter than `minSamples`.
+ */
+export async function* mapWaveforms<T>(
+  source: Pick<FeatureSource, 'batchSize' | 'minSamples'>,
+  data: Waveforms,
+  work: (waveforms: readonly Float32Array[]) => Promise<readonly T[]>,
+  none: T,
+  { signal, onProgress }: ExtractFeaturesOptions,
+): AsyncGenerator<T> {
   const load = (start: number) =>
     Promise.all(
       Array.from({ length: Math.min(source.batchSize, data.length - start) }, (_, item) => data.load(start + item)),
@@ -51,12 +73,9 @@ export async function* extractFeatures(
     ahead?.catch(() => {})
     // Too short for a frame: there is nothing to extract, but its place in the order stays.
     const long = waveforms.filter(({ length }) => length >= source.minSamples)
-    const found = long.length > 0 ? await source.extract(long) : []
-    const none = { data: new Float32Array(0), frames: 0, dim: source.dim }
+    const found = long.length > 0 ? await work(long) : []
     let taken = 0
-    for (const [item, { length }] of waveforms.entries()) {
-      yield { index: start + item, features: length >= source.minSamples ? found[taken++]! : none }
-    }
+    for (const { length } of waveforms) yield length >= source.minSamples ? found[taken++]! : none
     onProgress?.(Math.min(next, data.length), data.length)
   }
 }

@@ -2,7 +2,7 @@ export { type OpenCorpusOptions, openCorpus, openManifest, type TrainingCorpus }
 export { type CtcSearchOptions, type DecodingOptions, readDecoding } from './ctc-decoding'
 export { type BrokenPluginPackage, type DiscoveredPlugins, discoverPlugins, type PluginPackage } from './discover'
 export { type DumpDescription, type DumpFeaturesOptions, dumpFeatures } from './dump-features'
-export { type ExtractFeaturesOptions, extractFeatures, frontEndSource } from './feature-source'
+export { type ExtractFeaturesOptions, extractFeatures, frontEndSource, type Waveforms } from './feature-source'
 export {
   checkPlugin,
   type InstalledPlugin,
@@ -20,9 +20,11 @@ export type {
   Paper,
   PluginCommand,
   PluginCommandContext,
+  PluginCommandOptions,
   PluginCommandResult,
   PluginOption,
   RecipeChoice,
+  RecipeOption,
   SpeechRecognizer,
   SpeechTranscript,
   TimedWord,
@@ -31,7 +33,7 @@ export type {
   TrainingTask,
 } from './model-plugin'
 export { nearest } from './nearest'
-export { type Listener, type OpenDatasetOptions, openDataset } from './open-dataset'
+export { type Listener, type OpenDatasetOptions, openDataset, openWholeDataset } from './open-dataset'
 export { type OpenedModel, openModel, resolveModelDirectory } from './open-model'
 export {
   jsonSchemaOf,
@@ -41,6 +43,7 @@ export {
   type RecipePlace,
   type RecipeProblem,
   type ResolvedRecipe,
+  recipeLayer,
   resolveRecipe,
 } from './recipe'
 export { describeSchema, type JsonSchema } from './recipe-schema'
@@ -70,3 +73,5 @@ export {
   type TranscribeDatasetOptions,
   transcribeDataset,
 } from './transcribe-dataset'
+export { collapseUnits, extractUnits, type UnitRuns, type UnitSource, type UtteranceUnits, unitSource } from './units'
+export { unitsCommand } from './units-command'

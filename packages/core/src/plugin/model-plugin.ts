@@ -1,11 +1,14 @@
 import type { z } from 'zod'
+import type { Codebook } from '../cluster/index'
 import type { Clip, Manifest } from '../data/index'
 import type { FeatureFrames } from '../features/index'
 import type { RecordingCardOptions } from '../report/index'
-import type { TrainerOptions } from '../train/index'
+import type { ProgressListener, TrainerOptions } from '../train/index'
 import type { DecodingOptions } from './ctc-decoding'
 import type { Listener } from './open-dataset'
+import type { RecipeLayer } from './recipe'
 import type { TrainingSettings } from './training-settings'
+import type { UnitSource } from './units'
 
 /** The paper that a model package implements. */
 export interface Paper {
@@ -48,8 +51,16 @@ export interface ModelPlugin {
 /** A choice that decides over defaults, such as the size of the model: a key of the recipe with few values. */
 export interface RecipeChoice {
   readonly values: readonly string[]
-  readonly default: string
+  /** Of the values; or a function of the choices that stand before it in the task. */
+  readonly default: string | ((chosen: Readonly<Record<string, string>>) => string)
   /** One line for `--help`. */
+  readonly description: string
+}
+
+/** A key of the recipe that also has an option of its own on the command line: `labels` is `--labels`. */
+export interface RecipeOption {
+  /** As it is written in help: `<file>`, or `<files...>` for a list. */
+  readonly value: string
   readonly description: string
 }
 
@@ -71,6 +82,10 @@ export interface TrainingTask<R extends TrainingSettings = TrainingSettings> {
   readonly schema: z.ZodType<R>
   /** The paper's settings for a combination of choices. */
   defaults(choices: Readonly<Record<string, string>>): R
+  /** Keys at the top of the recipe that users give often. */
+  readonly options?: Readonly<Record<string, RecipeOption>>
+  /** Paths of the files that the recipe names. A run remembers their content, to notice that it has changed. */
+  files?(recipe: R): readonly string[]
   build(recipe: R, context: TrainingContext): Promise<TrainingJob>
 }
 
@@ -82,6 +97,8 @@ export interface TrainingContext extends Listener {
   /** The directory of the model that training starts from. */
   readonly from?: string
   readonly signal?: AbortSignal
+  /** The absolute path of a file that the recipe names: relative ones start from the user's working folder. */
+  path(path: string): string
 }
 
 /** A run that is ready to start: what a `Trainer` needs beside the settings that all runs share. */
@@ -161,6 +178,11 @@ export interface FeatureSource {
   readonly batchSize: number
   /** @param waveforms mono, at `sampleRate`. */
   extract(waveforms: readonly Float32Array[]): Promise<FeatureFrames[]>
+  /**
+   * The nearest centroid of each frame, found along with the features in one program; where it is absent, `unitSource` finds it of the
+   * features. The result uses this source, and is freed before it.
+   */
+  units?(codebook: Codebook): Pick<UnitSource, 'label' | 'dispose'>
   dispose(): void
 }
 
@@ -180,15 +202,31 @@ export interface PluginCommand {
   readonly options: readonly PluginOption[]
   /** Whole command lines, for `--help`. */
   readonly examples: readonly string[]
-  run(options: Readonly<Record<string, string | boolean>>, context: PluginCommandContext): Promise<PluginCommandResult>
+  run(options: PluginCommandOptions, context: PluginCommandContext): Promise<PluginCommandResult>
 }
+
+/** What the user gave, by the names of the options in camelCase; a list for `--data <paths...>`. */
+export type PluginCommandOptions = Readonly<Record<string, string | boolean | readonly string[]>>
 
 export interface PluginCommandContext extends Listener {
   readonly signal?: AbortSignal
-  /** Starts the engine that the user chose. To be called before any tensor is made. */
-  startEngine(): Promise<void>
+  /**
+   * Starts the engine that the user chose. To be called before any tensor is made.
+   *
+   * @param needs What it must be able to do beyond a forward pass.
+   * @returns what computes, in words.
+   */
+  startEngine(needs?: { readonly training?: boolean; readonly devices?: number }): Promise<{ description: string }>
+  /** The absolute path of what the user names: relative ones start from the working folder. */
+  path(path: string): string
   /** The recordings of a manifest or of a prepared corpus. */
   recordings(path: string): Promise<readonly Clip[]>
+  /** The file's settings, as a layer of a recipe. @throws RecipeError for what is not YAML. */
+  recipeFile(path: string): Promise<RecipeLayer>
+  /** A setting as `--set` has it, `optimizer.learningRate=1e-3`. */
+  setting(text: string): RecipeLayer
+  /** Shows the progress of training. */
+  readonly trainingProgress: ProgressListener
 }
 
 export interface PluginCommandResult {

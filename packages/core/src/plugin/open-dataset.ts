@@ -6,6 +6,7 @@ import {
   type SpeechDataset,
   selectClips,
 } from '../data/index'
+import { DataError } from '../errors'
 
 export interface OpenDatasetOptions {
   /** Hz that recordings are brought to; the manifest's lengths are at this rate. */
@@ -49,4 +50,23 @@ export const openDataset = async (
   const left = all.length - kept.length
   if (left > 0) listener.note(`Left out ${left} of ${all.length} ${part} recordings for their length.`)
   return kept
+}
+
+/**
+ * All recordings of a manifest, in its order: what goes line by line with another file, such as labels.
+ *
+ * @throws DataError when a recording cannot be used.
+ */
+export const openWholeDataset = async (
+  manifest: Manifest,
+  options: Pick<OpenDatasetOptions, 'sampleRate' | 'part'>,
+  listener: Listener,
+): Promise<SpeechDataset> => {
+  const data = await openDataset(manifest, options, listener)
+  if (data.length === manifest.length) return data
+  await data.close?.()
+  throw new DataError(`${manifest.length - data.length} of ${manifest.length} recordings cannot be used.`, {
+    file: manifest.file,
+    cure: 'Prepare the corpus again, which leaves them out of the manifest.',
+  })
 }

@@ -35,6 +35,16 @@ export interface RecipeProblem {
   readonly allowed?: readonly string[]
 }
 
+/**
+ * Settings of a program as a layer of a recipe.
+ *
+ * @param source How errors name it.
+ */
+export const recipeLayer = (values: Readonly<Record<string, unknown>>, source = 'the recipe'): RecipeLayer => ({
+  values,
+  locate: () => ({ source }),
+})
+
 const placeText = ({ source, line, column }: RecipePlace): string =>
   line === undefined ? source : `${source}:${line}:${column ?? 1}`
 
@@ -124,7 +134,8 @@ export const resolveRecipe = (
   }
   const choices: Record<string, string> = {}
   for (const [key, { values, default: usual }] of Object.entries(task.choices)) {
-    const chosen = layers.findLast((layer) => has(layer.values, [key]))?.values[key] ?? usual
+    const given = layers.findLast((layer) => has(layer.values, [key]))?.values[key]
+    const chosen = given ?? (typeof usual === 'string' ? usual : usual(choices))
     if (typeof chosen === 'string' && values.includes(chosen)) choices[key] = chosen
     else {
       const suggestion = typeof chosen === 'string' ? nearest(chosen, values) : undefined

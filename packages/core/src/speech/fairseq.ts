@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises'
 import {
   addTensors,
   type FairseqCheckpoint,
+  fairseqSpeechEncoderRules,
   fromFloat32,
   type HostTensor,
+  type NameRule,
+  nameMap,
   type TensorSource,
   type TorchFileOptions,
 } from '../checkpoint/index'
@@ -12,6 +15,19 @@ import { CtcTokenizer } from './ctc-tokenizer'
 import { SpeechFeatureExtractor } from './feature-extractor'
 import type { SpeechEncoderConfig } from './speech-encoder-config'
 import { SpeechProcessor } from './speech-processor'
+
+/**
+ * What maps fairseq's name of a parameter to Hugging Face's, without the prefix of classes with heads, for a model on this encoder.
+ *
+ * @param heads Names of its own heads.
+ */
+export const fairseqNames = (heads: readonly NameRule[] = []): ((name: string) => string) => {
+  const toOurName = nameMap([...fairseqSpeechEncoderRules, ...heads])
+  return (name) => {
+    if (name.startsWith('w2v_encoder.proj.')) return name.replace('w2v_encoder.proj.', 'lm_head.')
+    return toOurName(name.replace(/^w2v_encoder\.w2v_model\./, ''))
+  }
+}
 
 /** Where features are as wide as the Transformer, fairseq has no projection: then the identity is added. Names are without a prefix. */
 export const withFeatureProjection = (tensors: TensorSource, hiddenSize: number): TensorSource => {

@@ -1,3 +1,4 @@
+export { classIds, numberedLabels } from './class-labels'
 export type { FieldRule } from './config-rules'
 export * as fieldRules from './config-rules'
 export { type CtcModel, type CtcModelInputs, type CtcModelOutput, ctcHead, SpeechForCtc } from './ctc-model'
@@ -10,6 +11,11 @@ export {
   type TranscriptAlternative,
 } from './ctc-recognizer'
 export { CtcTokenizer, type CtcTokenizerOptions, type DecodeOptions, type WordSpan } from './ctc-tokenizer'
+export {
+  type ClassificationBatchesOptions,
+  type ClassificationHostBatch,
+  classificationBatches,
+} from './data/classification-batches'
 export { type BatchFit, defaultFit, fitLengths } from './data/crops'
 export { type CtcBatchesOptions, type CtcHostBatch, ctcBatches } from './data/ctc-batches'
 export {
@@ -30,7 +36,13 @@ export {
   rowsOf,
   validSeconds,
 } from './data/plan'
-export { type FairseqProcessorOptions, makeFairseqProcessor, withFeatureProjection } from './fairseq'
+export { type FairseqProcessorOptions, fairseqNames, makeFairseqProcessor, withFeatureProjection } from './fairseq'
+export {
+  type FairseqEncoder,
+  type FairseqEncoderOptions,
+  type FairseqRequirement,
+  readFairseqEncoder,
+} from './fairseq-config'
 export {
   type ExtractedFeatures,
   type ExtractOptions,
@@ -39,8 +51,15 @@ export {
 } from './feature-extractor'
 export { FeatureProjection, featureEncoder, frameLengths, frameMask, sampleLengths } from './feature-projection'
 export { frameCount, receptiveField, samplesPerFrame } from './geometry'
-export { featureMask, type TimeMaskOptions, timeMask } from './masking'
+export { featureMask, specAugmentMasks, type TimeMaskOptions, timeMask } from './masking'
 export { type ConfigRules, type ModelConfig, type ModelConfigOptions, modelConfig, type Refuse } from './model-config'
+export {
+  type SequenceClassificationInputs,
+  type SequenceClassificationModel,
+  type SequenceClassificationOutput,
+  SpeechForSequenceClassification,
+} from './sequence-classification'
+export { SequenceClassificationObjective } from './sequence-classification-objective'
 export {
   SpeechEncoder,
   type SpeechEncoderOutput,

@@ -1,5 +1,6 @@
 import { type HostArray, intArray, type SpanMaskVariant, sampleBatchSpanMask } from '../data/index'
 import type { HostRng } from '../random/index'
+import { frameCount } from './geometry'
 import type { SpeechEncoderConfig } from './speech-encoder-config'
 
 export interface TimeMaskOptions {
@@ -35,4 +36,30 @@ export const featureMask = (config: SpeechEncoderConfig, batch: number, rng: Hos
     variant: 'hf',
   })
   return intArray(Int32Array.from(mask), [batch, hiddenSize])
+}
+
+/**
+ * The masks of a batch in fine-tuning (wav2vec 2.0, appendix B), as the configuration says: `maskTimeIndices` `[batch, frames]` and `maskFeatureIndices` `[batch, hidden]`, each
+ * only where it masks something.
+ *
+ * @param samples Valid samples of each utterance.
+ */
+export const specAugmentMasks = (
+  config: SpeechEncoderConfig,
+  samples: readonly number[],
+  paddedLength: number,
+  rng: HostRng,
+): Record<string, HostArray> => {
+  if (!config.applySpecAugment) return {}
+  const frames = frameCount(config, paddedLength)
+  const lengths = samples.map((length) => frameCount(config, length))
+  const masks: Record<string, HostArray> = {}
+  if (config.maskTimeProb > 0) {
+    masks.maskTimeIndices = intArray(timeMask(config, { lengths, frames, rng, variant: 'hf' }), [
+      lengths.length,
+      frames,
+    ])
+  }
+  if (config.maskFeatureProb > 0) masks.maskFeatureIndices = featureMask(config, lengths.length, rng)
+  return masks
 }

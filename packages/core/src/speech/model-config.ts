@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ConfigError } from '../errors'
 import type { ModelFamily } from '../pretrained/index'
+import { classLabelKeys, readClassLabels, writeClassLabels } from './class-labels'
 import { checkField, type FieldRule } from './config-rules'
 
 /** What each of a configuration's required fields may hold; `extra` is anything. */
@@ -57,6 +58,7 @@ export const modelConfig = <Config extends { readonly extra: Readonly<Record<str
 ): ModelConfig<Config> => {
   const { modelType, defaults, unwritten = {}, notBuilt = {}, floatKeys = [], check } = options
   const rules = options.rules as Readonly<Record<string, FieldRule>>
+  const labelled = 'id2label' in rules
   const fieldOf = new Map(Object.keys(rules).map((field) => [jsonKey(field), field]))
 
   const checked = (config: Config, file?: string): Config => {
@@ -97,7 +99,10 @@ export const modelConfig = <Config extends { readonly extra: Readonly<Record<str
     }
     const fields: Record<string, unknown> = {}
     const extra: Record<string, unknown> = {}
+    const labels = labelled ? readClassLabels(json, file) : undefined
+    if (labels) fields.id2label = labels
     for (const [key, value] of Object.entries(json)) {
+      if (labelled && classLabelKeys.has(key)) continue
       const field = fieldOf.get(key)
       if (field === undefined) extra[key] = value
       else fields[field] = value
@@ -109,7 +114,9 @@ export const modelConfig = <Config extends { readonly extra: Readonly<Record<str
     const { extra, ...fields } = config
     const json: Record<string, unknown> = { ...extra }
     for (const [field, value] of Object.entries(fields)) {
-      if (!(field in unwritten && isDeepStrictEqual(unwritten[field], value))) json[jsonKey(field)] = value
+      if (field in unwritten && isDeepStrictEqual(unwritten[field], value)) continue
+      if (field === 'id2label') Object.assign(json, writeClassLabels(value as readonly string[]))
+      else json[jsonKey(field)] = value
     }
     json.model_type = modelType
     if ('convDim' in fields) json.num_feat_extract_layers = (fields.convDim as readonly number[]).length

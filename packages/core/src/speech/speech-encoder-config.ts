@@ -1,3 +1,4 @@
+import { numberedLabels } from './class-labels'
 import { fraction, integer, oneOf, optionalInteger, positive, weight, wholeList } from './config-rules'
 import type { ConfigRules, Refuse } from './model-config'
 
@@ -64,6 +65,11 @@ export interface SpeechEncoderConfig {
   readonly useWeightedLayerSum: boolean
   /** Width of the projection in front of a classification head. */
   readonly classifierProjSize: number
+  /**
+   * The names of a classification head's classes, whose number decides its width; in `config.json` Hugging Face's `id2label` and `label2id`. Default: `LABEL_0` and
+   * `LABEL_1`. `numberedLabels(n)` makes names where there are none.
+   */
+  readonly id2label: readonly string[]
   /** The CTC blank. */
   readonly padTokenId: number
   readonly bosTokenId: number | null
@@ -120,6 +126,7 @@ export const speechEncoderDefaults: SpeechEncoderConfig = {
   ctcZeroInfinity: false,
   useWeightedLayerSum: false,
   classifierProjSize: 256,
+  id2label: numberedLabels(2),
   padTokenId: 0,
   bosTokenId: 1,
   eosTokenId: 2,
@@ -163,6 +170,10 @@ export const speechEncoderRules: ConfigRules<SpeechEncoderConfig> = {
   ctcZeroInfinity: oneOf(true, false),
   useWeightedLayerSum: oneOf(true, false),
   classifierProjSize: integer(1),
+  id2label: {
+    expected: 'a list of the names of classes',
+    allows: (value) => Array.isArray(value) && value.length > 0 && value.every((label) => typeof label === 'string'),
+  },
   padTokenId: integer(0),
   bosTokenId: optionalInteger,
   eosTokenId: optionalInteger,
@@ -173,6 +184,7 @@ export const speechEncoderRules: ConfigRules<SpeechEncoderConfig> = {
 export const speechEncoderUnwritten: Readonly<Record<string, unknown>> = {
   groupNormPadding: 'reference',
   framePadding: 'convolution',
+  id2label: numberedLabels(2),
 }
 
 /** Refuses fields that do not go together. */

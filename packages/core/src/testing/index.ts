@@ -3,3 +3,11 @@ export { blockFixture, fromFairseq, torchFixture } from './block-fixture'
 export { type CloseTolerance, expectClose, maxDifference } from './close'
 export { enginesUnderTest, useEngine } from './engines'
 export { ParityFixture, toEngine } from './parity-fixture'
+export {
+  type PeerModel,
+  type PeerOptions,
+  type PeerReport,
+  peerLayouts,
+  peerShape,
+  TransformersPeer,
+} from './transformers-peer'

@@ -1,6 +1,7 @@
 import { ctcHead, Initializer, type Linear, SpeechForCtc } from '@babble/core'
 import { type HubertConfig, hubertFamily } from '../config'
-import { checkpointFits } from '../interop'
+import { loadFairseq } from '../fairseq'
+import { checkpointFits, type FromPretrainedOptions } from '../interop'
 import { HubertModel } from '../model'
 
 /**
@@ -30,5 +31,13 @@ export class HubertForCTC extends SpeechForCtc<HubertConfig> {
 
   protected get encoder(): HubertModel {
     return this.hubert
+  }
+
+  /**
+   * Loads a checkpoint of fairseq (`.pt`): one fine-tuned with CTC, or a pre-trained one, whose missing head is then initialised. Errors
+   * are those of `fromPretrained`.
+   */
+  static fromFairseq(path: string, options?: FromPretrainedOptions): Promise<HubertForCTC> {
+    return loadFairseq(HubertForCTC, path, options)
   }
 }

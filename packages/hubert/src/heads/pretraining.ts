@@ -19,7 +19,8 @@ import {
 } from '@babble/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { type HubertConfig, hubertFamily } from '../config'
-import { checkpointFits } from '../interop'
+import { loadFairseq } from '../fairseq'
+import { checkpointFits, type FromPretrainedOptions } from '../interop'
 import { HubertModel } from '../model'
 
 export interface HubertPretrainingInputs extends SpeechInputs {
@@ -90,6 +91,14 @@ export class HubertForPreTraining extends PretrainedModel<HubertConfig> {
     )
     this.finalProj = this.#prediction.finalProj
     this.labelEmbsConcat = this.#prediction.labelEmbsConcat
+  }
+
+  /**
+   * Loads a pre-trained checkpoint of fairseq (`.pt`); errors are those of `fromPretrained`. Class k of a label set is the label k of its files, as everywhere; fairseq's four
+   * special symbols, which are classes too, come after the clusters. For other labels give `{ newHead: true, config: { numClasses } }`.
+   */
+  static fromFairseq(path: string, options?: FromPretrainedOptions): Promise<HubertForPreTraining> {
+    return loadFairseq(HubertForPreTraining, path, options)
   }
 
   /** Keeps the feature encoder as it is in training. */

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
+import type { Codebook } from '../../cluster/index'
+import { nearestOf, type PlacedCentroids, place } from '../../cluster/nearest-centroids'
 import { toTensors } from '../../data/index'
 import { type CompiledFunction, compile } from '../../engine/index'
 import { ConfigError } from '../../errors'
@@ -12,6 +14,7 @@ import {
   samplesPerFrame,
 } from '../../speech/index'
 import type { FeatureSource, LayerOptions } from '../model-plugin'
+import { type UnitSource, unitsOf } from '../units'
 import { readExtractor } from './extractor'
 
 type Encoder = SpeechEncoder<SpeechEncoderConfig>
@@ -32,6 +35,7 @@ export class LayerFeatures implements FeatureSource {
   readonly batchSize: number
   readonly #model: Encoder
   readonly #extractor: SpeechFeatureExtractor
+  readonly #layer: (inputs: Inputs) => tf.Tensor
   readonly #program: CompiledFunction<[Inputs], tf.Tensor>
 
   /** @param name of the model, for people. It is freed along with this. */
@@ -58,18 +62,67 @@ export class LayerFeatures implements FeatureSource {
     this.batchSize = batchSize
     this.#model = model
     this.#extractor = extractor
-    this.#program = compile(
-      (inputs) => {
-        const { hiddenStates, lastHiddenState } = model.forward(inputs, undefined, { outputHiddenStates: true })
-        // Of the pre-norm model the last one is before the final norm.
-        return wanted === blocks ? lastHiddenState : hiddenStates![wanted]!
-      },
-      { name: this.name },
-    )
+    this.#layer = (inputs) => {
+      const { hiddenStates, lastHiddenState } = model.forward(inputs, undefined, { outputHiddenStates: true })
+      // Of the pre-norm model the last one is before the final norm.
+      return wanted === blocks ? lastHiddenState : hiddenStates![wanted]!
+    }
+    this.#program = compile(this.#layer, { name: this.name })
   }
 
   async extract(waveforms: readonly Float32Array[]): Promise<FeatureFrames[]> {
-    const { config } = this.#model
+    const inputs = this.#inputs(waveforms)
+    const output = this.#program(inputs)
+    const values = (await output.data()) as Float32Array
+    const frames = output.shape[1]!
+    tf.dispose([inputs, output])
+    return waveforms.map((waveform, item) => {
+      const valid = this.#framesOf(waveform)
+      const start = item * frames * this.dim
+      return { data: values.slice(start, start + valid * this.dim), frames: valid, dim: this.dim }
+    })
+  }
+
+  units(codebook: Codebook): Pick<UnitSource, 'label' | 'dispose'> {
+    const [, placed] = place(Float64Array.from(codebook.centroids), codebook.dim)
+    const program = compile(
+      (inputs: Inputs, centroids: PlacedCentroids) => {
+        const frames = this.#layer(inputs)
+        return nearestOf(tf.reshape(frames, [-1, this.dim]), centroids)
+      },
+      { name: `${this.name} units` },
+    )
+    const label = async (waveforms: readonly Float32Array[]): Promise<Int32Array[]> => {
+      const inputs = this.#inputs(waveforms)
+      const found = program(inputs, placed)
+      tf.dispose(inputs)
+      const frames = found.labels.shape[0] / this.batchSize
+      const parts = waveforms.map((waveform, item) => {
+        const start = item * frames
+        return [start, start + this.#framesOf(waveform)] as const
+      })
+      return unitsOf(found, parts, this.name)
+    }
+    return {
+      label,
+      dispose: () => {
+        program.dispose()
+        tf.dispose([placed.offsets, placed.bias, placed.center])
+      },
+    }
+  }
+
+  dispose(): void {
+    this.#program.dispose()
+    this.#model.dispose()
+  }
+
+  #framesOf({ length }: Float32Array): number {
+    return Math.max(0, frameCount(this.#model.config, length))
+  }
+
+  /** A full batch, whose length is one of whole seconds: few programs are compiled. */
+  #inputs(waveforms: readonly Float32Array[]): Inputs {
     const full = Array.from({ length: this.batchSize }, (_, item) => waveforms[item] ?? waveforms[0]!)
     const longest = full.reduce((most, { length }) => Math.max(most, length), this.minSamples)
     const length = Math.ceil(longest / this.sampleRate) * this.sampleRate
@@ -79,21 +132,7 @@ export class LayerFeatures implements FeatureSource {
       mask.fill(1, item * length, item * length + waveform.length)
     })
     const attentionMask = { data: mask, shape: [full.length, length], dtype: 'int32' as const }
-    const inputs = toTensors({ inputValues, attentionMask }) as unknown as Inputs
-    const output = this.#program(inputs)
-    const values = (await output.data()) as Float32Array
-    const frames = output.shape[1]!
-    tf.dispose([inputs, output])
-    return waveforms.map((waveform, item) => {
-      const valid = Math.max(0, frameCount(config, waveform.length))
-      const start = item * frames * this.dim
-      return { data: values.slice(start, start + valid * this.dim), frames: valid, dim: this.dim }
-    })
-  }
-
-  dispose(): void {
-    this.#program.dispose()
-    this.#model.dispose()
+    return toTensors({ inputValues, attentionMask }) as unknown as Inputs
   }
 }
 

@@ -10,7 +10,7 @@ import {
 import { ConfigError, DataError } from '../../errors'
 import { HostRng } from '../../random/index'
 import { frameCount } from '../geometry'
-import { featureMask, timeMask } from '../masking'
+import { specAugmentMasks } from '../masking'
 import type { SpeechEncoderConfig } from '../speech-encoder-config'
 import type { SpeechProcessor } from '../speech-processor'
 import {
@@ -70,20 +70,14 @@ export const ctcBatches = (
   }
   const lengths = lengthsOf(dataset)
   const { planner, ownRows } = planBatches(lengths, buckets, options)
-  const masks = augment && config.applySpecAugment
 
   const batch = (epoch: number, index: number, signal?: AbortSignal) => {
     const { indices, paddedLength } = planner.batch(epoch, index)
     const rng = new HostRng(seed, 'ctc', epoch, index)
-    const frames = frameCount(config, paddedLength)
     const [from, to] = ownRows(indices.length)
     // Masks are drawn for the whole batch, so that they do not depend on who shares it.
-    const frameLengths = indices.map((item) => frameCount(config, lengths[item]!))
-    const time =
-      masks && config.maskTimeProb > 0
-        ? timeMask(config, { lengths: frameLengths, frames, rng, variant: 'hf' })
-        : undefined
-    const channels = masks && config.maskFeatureProb > 0 ? featureMask(config, indices.length, rng) : undefined
+    const samples = indices.map((item) => lengths[item]!)
+    const masks = augment ? specAugmentMasks(config, samples, paddedLength, rng) : {}
     const own = indices.slice(from, to)
     const requests = own.map((item) => ({ index: item, normalize: doNormalize, ...(signal ? { signal } : {}) }))
     return loadRows(dataset, requests, (waveforms): CtcHostBatch => {
@@ -94,8 +88,7 @@ export const ctcBatches = (
         inputValues: floatArray(padRows(waveforms, paddedLength, paddingValue), shape),
         attentionMask: intArray(attentionMaskOf(ownLengths, paddedLength), shape),
         labels: padIntegers(labels, { length: labelLength, padding: labelPadding }).values,
-        ...(time ? { maskTimeIndices: rowsOf(intArray(time, [indices.length, frames]), from, to) } : {}),
-        ...(channels ? { maskFeatureIndices: rowsOf(channels, from, to) } : {}),
+        ...Object.fromEntries(Object.entries(masks).map(([name, mask]) => [name, rowsOf(mask, from, to)])),
       }
     })
   }

@@ -1,36 +1,25 @@
-"""The Python side of ../transformers.test.ts: loads what Babble saved, and saves what Babble then loads. Usage: FOLDER."""
+"""The Python side of transformers-peer.ts: loads what Babble saved, and saves what Babble then loads. Usage: FOLDER."""
 
 import json
 import os
 import sys
 
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
-from transformers import (
-    Wav2Vec2Config,
-    Wav2Vec2ForCTC,
-    Wav2Vec2ForPreTraining,
-    Wav2Vec2Model,
-    Wav2Vec2Processor,
-    logging,
-)
 
-logging.set_verbosity_error()
+transformers.logging.set_verbosity_error()
 torch.manual_seed(0)
 folder = sys.argv[1]
+with open(os.path.join(folder, "peer.json")) as file:
+    peer = json.load(file)
 inputs = load_file(os.path.join(folder, "inputs.safetensors"))
-classes = {c.__name__: c for c in (Wav2Vec2ForCTC, Wav2Vec2ForPreTraining, Wav2Vec2Model)}
 
 
-def run(model):
+def run(model, output):
     model.eval()
     with torch.no_grad():
-        output = model(inputs["input_values"], attention_mask=inputs["attention_mask"])
-    if isinstance(model, Wav2Vec2ForCTC):
-        return output.logits
-    if isinstance(model, Wav2Vec2ForPreTraining):
-        return output.projected_states
-    return output.last_hidden_state
+        return getattr(model(**inputs), output).contiguous()
 
 
 def load_theirs():
@@ -40,16 +29,19 @@ def load_theirs():
         path = os.path.join(folder, "babble", name)
         with open(os.path.join(path, "config.json")) as file:
             architecture = json.load(file)["architectures"][0]
-        model, info = classes[architecture].from_pretrained(path, output_loading_info=True)
+        kind = peer["load_as"].get(architecture, architecture)
+        model, info = getattr(transformers, kind).from_pretrained(path, output_loading_info=True)
         report[name] = {
             "missing": sorted(info["missing_keys"]),
             "unexpected": sorted(info["unexpected_keys"]),
             "mismatched": sorted(map(str, info["mismatched_keys"])),
             "dtype": str(model.dtype),
+            "labels": list(model.config.id2label.values()),
+            "ids": model.config.label2id,
         }
-        save_file({"output": run(model.float()).contiguous()}, os.path.join(folder, f"{name}.output.safetensors"))
+        save_file({"output": run(model.float(), peer["outputs"][kind])}, os.path.join(folder, f"{name}.output.safetensors"))
         if os.path.exists(os.path.join(path, "vocab.json")):
-            processor = Wav2Vec2Processor.from_pretrained(path)
+            processor = transformers.Wav2Vec2Processor.from_pretrained(path)
             tokenizer, extractor = processor.tokenizer, processor.feature_extractor
             report[name]["processor"] = {
                 "ids": tokenizer("AB|A").input_ids,
@@ -64,21 +56,15 @@ def load_theirs():
 
 def save_ours():
     """Models of Transformers in all the layouts that it has or had."""
-    shape = dict(
-        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, conv_dim=(16, 16, 16),
-        conv_kernel=(10, 3, 3), conv_stride=(5, 2, 2), num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2,
-        num_codevectors_per_group=6, codevector_dim=8, proj_codevector_dim=12, vocab_size=11,
-    )
-    large = dict(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True)
-    for size, extra in (("base", {}), ("large", large)):
-        for name, kind in classes.items():
-            model = kind(Wav2Vec2Config(**shape, **extra))
+    for size, fields in peer["sizes"].items():
+        for name, output in peer["outputs"].items():
+            model = getattr(transformers, name)(getattr(transformers, peer["config"])(**fields))
             # Fresh norms are ones and zeros, which would hide a mix-up.
             for parameter in model.parameters():
                 parameter.data += 0.05 * torch.randn_like(parameter)
             path = os.path.join(folder, "transformers", f"{name}-{size}")
             model.save_pretrained(path)
-            save_file({"output": run(model).contiguous()}, path + ".output.safetensors")
+            save_file({"output": run(model, output)}, path + ".output.safetensors")
             model.save_pretrained(path + "-sharded", max_shard_size="20KB")
             state = model.state_dict()
             model.config.save_pretrained(path + "-bin")

@@ -1,0 +1,48 @@
+import {
+  ctcFinetuning,
+  type LayerOptions,
+  loadCtcRecognizer,
+  loadLayerFeatures,
+  type ModelPlugin,
+  unitsCommand,
+} from '@babble/core'
+import { type HubertConfig, writeHubertConfig } from '../config'
+import { HubertForCTC } from '../heads/ctc'
+import { HubertModel } from '../model'
+import { pretrainTask } from './pretrain'
+import { recipeCommand } from './recipe-command'
+import { finetuningDefaults, finetuningSchema, sizes } from './recipes'
+
+/** Fine-tuning with CTC as in the paper's section IV-D, of a pre-trained model, on transcribed recordings. */
+const finetuneTask = ctcFinetuning({
+  summary: 'Speech recognition with CTC on transcribed recordings (section IV-D)',
+  sizes: Object.keys(sizes),
+  defaultSize: 'base',
+  schema: finetuningSchema,
+  defaults: finetuningDefaults,
+  basePrefix: 'hubert.',
+  load: (directory, options) => HubertForCTC.fromPretrained(directory, options),
+  configJson: (config) => writeHubertConfig(config as HubertConfig, 'HubertForCTC'),
+})
+
+const loadFeatures = (directory: string, options?: LayerOptions) =>
+  loadLayerFeatures('hubert', (path) => HubertModel.fromPretrained(path), directory, options)
+
+/** What this package offers to the `babble` command. */
+export const plugin: ModelPlugin = {
+  name: 'hubert',
+  title: 'HuBERT',
+  paper: {
+    title: 'HuBERT: Self-Supervised Speech Representation Learning by Masked Prediction of Hidden Units',
+    authors: 'Hsu et al. 2021',
+    url: 'https://arxiv.org/abs/2106.07447',
+  },
+  sizes,
+  pretrain: pretrainTask as NonNullable<ModelPlugin['pretrain']>,
+  finetune: finetuneTask as NonNullable<ModelPlugin['finetune']>,
+  modelTypes: ['hubert'],
+  loadRecognizer: (directory, options) =>
+    loadCtcRecognizer((path) => HubertForCTC.fromPretrained(path), directory, options),
+  loadFeatures,
+  commands: [recipeCommand, unitsCommand('hubert', loadFeatures)],
+}
