@@ -7,7 +7,7 @@ const run = (command: string, args: readonly string[]): void => {
   if (status !== 0) {
     throw new Error(
       `"${command} ${args.join(' ')}" failed${error ? `: ${error.message}` : ''}. The comparison needs Python 3.10 or newer with venv and pip; ` +
-        'BABBLE_PYTHON can name an interpreter that has PyTorch and transformers, and "--only ours" leaves PyTorch out.',
+        'BABBLE_PYTHON can name an interpreter that has PyTorch and transformers, and "--contestants ours" leaves PyTorch out.',
     )
   }
 }

@@ -15,11 +15,23 @@ export interface ExampleArguments {
   readonly fresh: boolean
 }
 
-export interface ExampleOptions<Flag extends string> {
+export interface ExampleOptions<Flag extends string, Text extends string> {
   /** Default of `--out`. */
   readonly out: string
   /** Switches that only this example has. */
   readonly flags?: readonly Flag[]
+  /** Options with a value that only this example has. */
+  readonly texts?: readonly Text[]
+}
+
+/** What stands on the command line of the options that all examples have. */
+interface Given {
+  readonly help?: boolean
+  readonly data?: string
+  readonly out: string
+  readonly seed: string
+  readonly quick?: boolean
+  readonly fresh?: boolean
 }
 
 /**
@@ -27,11 +39,11 @@ export interface ExampleOptions<Flag extends string> {
  *
  * @throws ConfigError for options that do not exist or have values that cannot be used.
  */
-export const parseExampleArguments = <Flag extends string = never>(
+export const parseExampleArguments = <Flag extends string = never, Text extends string = never>(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
-  { out, flags = [] }: ExampleOptions<Flag>,
-): ExampleArguments & Readonly<Record<Flag, boolean>> => {
+  { out, flags = [], texts = [] }: ExampleOptions<Flag, Text>,
+): ExampleArguments & Readonly<Record<Flag, boolean>> & { readonly [Name in Text]?: string } => {
   const options = {
     help: { type: 'boolean', short: 'h' },
     data: { type: 'string' },
@@ -40,10 +52,13 @@ export const parseExampleArguments = <Flag extends string = never>(
     quick: { type: 'boolean' },
     fresh: { type: 'boolean' },
   } as const
-  const own = Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }]))
-  const parse = () => {
+  const own = Object.fromEntries([
+    ...flags.map((flag) => [flag, { type: 'boolean' as const }] as const),
+    ...texts.map((text) => [text, { type: 'string' as const }] as const),
+  ])
+  const parse = (): Given => {
     try {
-      return parseArgs({ args: [...args], options: { ...own, ...options } }).values
+      return parseArgs({ args: [...args], options: { ...own, ...options } }).values as Given
     } catch (cause) {
       const message = (cause as Error).message.split('\n')[0]!.split('. ')[0]!.replace(/\.$/, '')
       throw new ConfigError(`${message}.`, { cause, cure: 'See --help.' })
@@ -61,9 +76,12 @@ export const parseExampleArguments = <Flag extends string = never>(
     if (values[name] === '') throw new ConfigError(`--${name} is empty.`, { field: name, cure: 'Name a folder.' })
   }
   const data = values.data ?? (environment.BABBLE_DATA || undefined)
-  const switches = Object.fromEntries(flags.map((flag) => [flag, (values as Record<string, unknown>)[flag] === true]))
+  const given: Readonly<Record<string, unknown>> = { ...values }
+  const switches = Object.fromEntries(flags.map((flag) => [flag, given[flag] === true]))
+  const named = Object.fromEntries(texts.flatMap((text) => (given[text] === undefined ? [] : [[text, given[text]]])))
   return {
     ...(switches as Record<Flag, boolean>),
+    ...(named as { readonly [Name in Text]?: string }),
     help: values.help ?? false,
     ...(data === undefined ? {} : { data }),
     out: values.out,

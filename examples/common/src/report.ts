@@ -1,4 +1,12 @@
-import { type ChartSeries, cards, type MetricsRecord, type ReportSection, recordingCard, table } from '@babble/core'
+import {
+  type ChartSeries,
+  cards,
+  errorReport,
+  type MetricsRecord,
+  type ReportSection,
+  recordingCard,
+  table,
+} from '@babble/core'
 import { errorRate, type Transcript } from './transcripts'
 
 /** A share as a percentage with one digit after the point. */
@@ -31,17 +39,20 @@ const examples = (transcripts: readonly Transcript[], count: number): Transcript
   return [...right.slice(0, count - wrong.length), ...wrong]
 }
 
-const confusions = (transcripts: readonly Transcript[]): (readonly [string, string, number])[] => {
-  const counts = new Map<string, number>()
-  for (const { recording, hypothesis } of transcripts) {
-    if (recording.text === hypothesis) continue
-    const key = `${recording.text}\t${hypothesis}`
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-  }
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
+/** The words that are taken for others most often, or missed: what was said, what was heard, and how often. */
+const misheardWords = (transcripts: readonly Transcript[]): (readonly [string, string, number])[] => {
+  const { confusions } = errorReport(
+    transcripts.map(({ recording }) => recording.text),
+    transcripts.map(({ hypothesis }) => hypothesis),
+  )
+  return confusions
+    .flatMap(({ word, deletions, substitutions }) => [
+      ...[...substitutions].map(([heard, count]) => [word, heard, count] as const),
+      [word, '(nothing)', deletions] as const,
+    ])
+    .filter(([, , count]) => count > 0)
+    .sort(([, , a], [, , b]) => b - a)
     .slice(0, 6)
-    .map(([key, count]) => [...(key.split('\t') as [string, string]), count] as const)
 }
 
 /** Some recordings with what was heard in them, and what is misheard most often. */
@@ -51,7 +62,7 @@ export const recordingsSection = (
   sampleRate: number,
 ): ReportSection => {
   const { rate, substitutions, deletions, insertions, words } = errorRate(transcripts)
-  const misheard = confusions(transcripts)
+  const misheard = misheardWords(transcripts)
   const list = cards(
     examples(transcripts, 8).map(({ recording, hypothesis, words: heard }) =>
       recordingCard({
@@ -64,14 +75,13 @@ export const recordingsSection = (
       }),
     ),
   )
-  const rows = misheard.map(([said, heard, count]) => [said, heard === '' ? '(nothing)' : heard, count] as const)
   return {
     title,
     note: `Word error rate ${percent(rate)}: of ${words} words ${substitutions} taken for others, ${deletions} missed, ${insertions} added.`,
     blocks: [
       list,
-      ...(rows.length > 0
-        ? [table({ caption: 'Misheard most often', columns: ['said', 'heard', 'times'], rows })]
+      ...(misheard.length > 0
+        ? [table({ caption: 'Misheard most often', columns: ['said', 'heard', 'times'], rows: misheard })]
         : []),
     ],
   }

@@ -1,5 +1,6 @@
 // Names of Hugging Face Transformers for what all models on this encoder share; core has it under names of its own.
 export {
+  type Classification,
   type ClassificationBatchesOptions,
   type ClassificationHostBatch,
   type CtcBatchesOptions,
@@ -24,6 +25,8 @@ export {
   type SequenceClassificationInputs,
   SequenceClassificationObjective,
   type SequenceClassificationOutput,
+  SequenceClassifier,
+  type SequenceClassifierOptions,
   type SpeechEncoderOutput as Wav2Vec2ModelOutput,
   SpeechFeatureExtractor as Wav2Vec2FeatureExtractor,
   type SpeechFeatureExtractorOptions as Wav2Vec2FeatureExtractorOptions,

@@ -55,12 +55,14 @@ const ofManifest = async (
 
 const openWaveforms = async (
   paths: readonly string[],
+  split: string | undefined,
   sampleRate: number,
   context: PluginCommandContext,
 ): Promise<NamedWaveforms> => {
   const [first] = paths
   if (paths.length === 1 && isManifest(context.path(first!))) {
-    return ofManifest(await openManifest(context.path(first!)), sampleRate, context)
+    const manifest = await openManifest(context.path(first!), split === undefined ? {} : { split })
+    return ofManifest(manifest, sampleRate, context)
   }
   return {
     length: paths.length,
@@ -142,6 +144,7 @@ export const unitsCommand = (
     { flags: '--codebook <file>', description: 'what "babble cluster train" wrote', required: true },
     { flags: '--data <paths...>', description: 'manifest, folder of a prepared corpus, or recordings', required: true },
     { flags: '--out <file>', description: 'where the units go', required: true },
+    { flags: '--split <name>', description: 'part of the corpus (default: test, or all)' },
     { flags: '--layer <number>', description: 'that the codebook was learnt from (default: the last)' },
     { flags: '--deduplicate', description: 'a unit that lasts for several frames is written once' },
     { flags: '--durations', description: 'how many frames each unit lasts' },
@@ -165,7 +168,8 @@ export const unitsCommand = (
     const source = unitSource(await loadFeatures(String(options.model), { ...layer, batchSize }), codebook)
     const frameRate = source.sampleRate / source.hopSamples
     try {
-      const data = await openWaveforms(options.data as readonly string[], source.sampleRate, context)
+      const split = options.split === undefined ? undefined : String(options.split)
+      const data = await openWaveforms(options.data as readonly string[], split, source.sampleRate, context)
       try {
         const { deduplicate = false, durations = false } = options
         const line = { format, frameRate, deduplicate: deduplicate === true, durations: durations === true } as const

@@ -14,3 +14,14 @@ export const receptiveField = ({ convKernel, convStride }: Convolutions): number
 /** Samples from one frame's start to the next one's: 320, or 20 ms, in the paper. */
 export const samplesPerFrame = ({ convStride }: Convolutions): number =>
   convStride.reduce((product, stride) => product * stride, 1)
+
+/** Frames of an utterance of `samples` samples in a batch that is padded to `paddedSamples`: see `framePadding`. */
+export const ownFrameCount = (
+  config: Convolutions & Pick<SpeechEncoderConfig, 'framePadding'>,
+  samples: number,
+  paddedSamples: number,
+): number => {
+  if (config.framePadding !== 'chunks') return frameCount(config, samples)
+  const frames = frameCount(config, paddedSamples)
+  return Math.min(frames, Math.ceil(samples / Math.floor(paddedSamples / frames)))
+}

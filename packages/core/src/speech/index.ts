@@ -1,3 +1,9 @@
+export {
+  BatchedInference,
+  type InferenceInputs,
+  type InferenceOptions,
+  type UtteranceOutput,
+} from './batched-inference'
 export { classIds, numberedLabels } from './class-labels'
 export type { FieldRule } from './config-rules'
 export * as fieldRules from './config-rules'
@@ -50,7 +56,7 @@ export {
   type SpeechFeatureExtractorOptions,
 } from './feature-extractor'
 export { FeatureProjection, featureEncoder, frameLengths, frameMask, sampleLengths } from './feature-projection'
-export { frameCount, receptiveField, samplesPerFrame } from './geometry'
+export { frameCount, ownFrameCount, receptiveField, samplesPerFrame } from './geometry'
 export { featureMask, specAugmentMasks, type TimeMaskOptions, timeMask } from './masking'
 export { type ConfigRules, type ModelConfig, type ModelConfigOptions, modelConfig, type Refuse } from './model-config'
 export {
@@ -60,6 +66,7 @@ export {
   SpeechForSequenceClassification,
 } from './sequence-classification'
 export { SequenceClassificationObjective } from './sequence-classification-objective'
+export { type Classification, SequenceClassifier, type SequenceClassifierOptions } from './sequence-classifier'
 export {
   SpeechEncoder,
   type SpeechEncoderOutput,

@@ -4,6 +4,7 @@ import {
   objectiveEvaluator,
   type Recording,
   SequenceClassificationObjective,
+  SequenceClassifier,
   Trainer,
 } from '@babble/core'
 import { enginesUnderTest, expectClose, useEngine } from '@babble/core/testing'
@@ -125,7 +126,7 @@ describe('on the portable engine', () => {
       label2id: { low: 0, middle: 1, high: 2 },
     })
     expect(json).not.toHaveProperty('num_labels')
-    expect(readHubertConfig(json)).toEqual(config)
+    expect(readHubertConfig(json)).toEqual({ ...config, extra: expect.anything() })
     expect(writeHubertConfig(small({ id2label: ['LABEL_0', 'LABEL_1'] }))).not.toHaveProperty('id2label')
     expect(readHubertConfig({ num_labels: 4 }).id2label).toHaveLength(4)
     expect(() => small({ id2label: [] })).toThrow('id2label is []')
@@ -187,6 +188,15 @@ describe(`learning on ${engine}`, () => {
     expect(history.at(-1)!.metrics.loss).toBeLessThan(0.1 * history[0]!.metrics.loss!)
     expect(history.at(-1)!.metrics.accuracy).toBe(1)
     expect((await evaluate(0)).accuracy).toBe(1)
+    const classifier = new SequenceClassifier(model, { batchSize: 5, padToMultipleOf: 700 })
+    const found = await classifier.classify(test.map(({ waveform }) => waveform))
+    expect(found.map(({ label }) => label)).toEqual(test.map(({ fields }) => fields!.pitch))
+    for (const { id, probability, probabilities } of found) {
+      expect(probability).toBe(probabilities[id])
+      expect(probabilities.reduce((sum, value) => sum + value)).toBeCloseTo(1, 5)
+    }
+    await expect(classifier.classify([new Float32Array(20)])).rejects.toThrow('20 samples')
+    classifier.dispose()
     expect(model.layerWeights!.dataSync()).not.toEqual(weights)
     model.dispose()
   }, 300_000)

@@ -196,7 +196,7 @@ export const hubertIterations = async (options: HubertIterationsOptions): Promis
           train: labels.file('train.km'),
           ...(corpus.parts.valid ? { valid: labels.file('valid.km') } : {}),
         },
-        ...(quality ? { quality: quality.result } : {}),
+        ...(quality ? { quality: quality.result.measured } : {}),
         ...(model ? { model: model.file('model'), training: model.result } : {}),
       })
     }

@@ -46,12 +46,15 @@ export interface LabelPlan {
 export type FeatureResult = { utterances: number; frames: number; dim: number; frameRate: number }
 export type ClusterResult = { clusters: number; dim: number; frames: number; empty: number; inertiaPerFrame: number }
 
+/** What is shown, and all that was measured. */
+export type QualityResult = { purity: number; clusterPurity: number; pnmi: number; measured: MeasuredClusters }
+
 /** The finished stages that gave an iteration its labels. */
 export interface LabelStages {
   readonly features: FinishedStage<FeatureResult>
   readonly clusters: FinishedStage<ClusterResult>
   readonly labels: FinishedStage<{ utterances: number; frames: number }>
-  readonly quality?: FinishedStage<MeasuredClusters>
+  readonly quality?: FinishedStage<QualityResult>
 }
 
 export interface LabelStageOptions {
@@ -238,7 +241,7 @@ const qualityStage = (
   labels: LabelStages['labels'],
   labelRate: number,
   reference: ReferenceUnits,
-): Promise<FinishedStage<MeasuredClusters>> =>
+): Promise<FinishedStage<QualityResult>> =>
   stages.stage({
     name: `${iteration}-quality`,
     title: 'Quality of the clusters',
@@ -247,11 +250,13 @@ const qualityStage = (
     run: async (context) => {
       const clusters = await openFrameLabels(labels.file('train.km'), signalOf(context))
       try {
-        return await measureClusters(clusters, (recording) => reference.units(recording), {
+        const measured = await measureClusters(clusters, (recording) => reference.units(recording), {
           labelRate,
           onProgress: (done, total) => context.progress('Recordings', done, total),
           ...signalOf(context),
         })
+        const { purity, clusterPurity, pnmi } = measured
+        return { purity, clusterPurity, pnmi, measured }
       } finally {
         await clusters.close()
       }

@@ -32,15 +32,29 @@ import {
   sizes,
 } from './recipes'
 
+/** All files of labels that a recipe names. @throws ConfigError when there are none, or too few. */
+const labelFiles = ({ labels, validLabels }: PretrainingSettings): readonly string[] => {
+  if (labels.length === 0) {
+    throw new ConfigError('there are no labels to predict.', {
+      field: 'labels',
+      cure: 'Make them with "babble cluster apply", and name the file with --labels; or see "babble hubert recipe".',
+    })
+  }
+  if (validLabels.length > 0 && validLabels.length !== labels.length) {
+    throw new ConfigError(
+      `${validLabels.length} files of labels for held-out recordings, ${labels.length} for training.`,
+      { field: 'validLabels', cure: 'Give one for each set of clusters.' },
+    )
+  }
+  return [...labels, ...validLabels]
+}
+
 /** Files of labels, one for each set of clusters. */
 const openLabels = async (paths: readonly string[], context: TrainingContext): Promise<FrameLabels[]> => {
   const opened: FrameLabels[] = []
   try {
     for (const path of paths) {
-      const labels = await openFrameLabels(context.path(path), {
-        onProgress: (done, total) => context.progress(`Reading ${path}`, done, total),
-        ...(context.signal ? { signal: context.signal } : {}),
-      })
+      const labels = await openFrameLabels(context.path(path), context.signal ? { signal: context.signal } : {})
       opened.push(labels)
       if (labels.largest < 0) {
         throw new DataError('it holds no label.', {
@@ -95,21 +109,10 @@ export const pretrainTask: TrainingTask<PretrainingSettings> = {
   },
   schema: pretrainingSchema,
   defaults: ({ size, labelsFrom }) => pretrainingDefaults(size as HubertSize, labelsFrom as LabelSource),
-  files: ({ labels, validLabels }) => [...labels, ...validLabels],
+  files: labelFiles,
 
   async build(recipe, context): Promise<TrainingJob> {
-    if (recipe.labels.length === 0) {
-      throw new ConfigError('there are no labels to predict.', {
-        field: 'labels',
-        cure: 'Make them with "babble cluster apply", and name the file with --labels; or see "babble hubert recipe".',
-      })
-    }
-    if (recipe.validLabels.length > 0 && recipe.validLabels.length !== recipe.labels.length) {
-      throw new ConfigError(
-        `${recipe.validLabels.length} files of labels for held-out recordings, ${recipe.labels.length} for training.`,
-        { field: 'validLabels', cure: 'Give one for each set of clusters.' },
-      )
-    }
+    labelFiles(recipe)
     if (context.valid && recipe.validLabels.length === 0) {
       context.note(`${context.valid.length} held-out recordings are not used: name their labels with --valid-labels.`)
     }

@@ -121,7 +121,7 @@ export const recipeCommand: PluginCommand = {
     })
     const reference = await referenceOf(options, corpus, context)
     const engine = await context.startEngine({ training: true })
-    const { iterations, summary, report } = await hubertIterations({
+    const working = hubertIterations({
       directory: context.path(text('out')!),
       train: corpus.train,
       ...(corpus.valid ? { valid: corpus.valid } : {}),
@@ -141,6 +141,9 @@ export const recipeCommand: PluginCommand = {
       onProgress: context.trainingProgress,
       engine: engine.description,
       ...(context.signal ? { signal: context.signal } : {}),
+    })
+    const { iterations, summary, report } = await working.finally(() => {
+      if (context.signal?.aborted) context.note('What is complete stays; the same command goes on.')
     })
     return {
       text: `${stageTable(summary)}\n\n${iterationsTable(iterations)}\n\nReport: ${report}\n`,

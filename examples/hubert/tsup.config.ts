@@ -1,0 +1,3 @@
+import { program } from '../../scripts/tsup'
+
+export default program({ main: 'src/main.ts' })
