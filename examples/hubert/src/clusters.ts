@@ -114,7 +114,7 @@ export const clustersStage = (
         ...abort,
         onIteration: ({ iteration }) => progress('Passes of k-means', iteration, maxIterations),
       })
-      if (iterations < maxIterations) progress('Passes of k-means', maxIterations, maxIterations)
+      progress('Passes of k-means', iterations, iterations)
       await codebook.save(join(directory, 'codebook.safetensors'))
       const quality = {} as Record<Clustered, Quality>
       for (const part of clustered) {

@@ -101,7 +101,7 @@ export const finetuneStage = (
       const [labelled, valid, test] = await Promise.all(
         (['labelled', 'valid', 'test'] as const).map((part) => strings.recordings(part)),
       )
-      const data = ctcBatches(labelled!, processor, { config: model.config, batchSize, seed, buckets: 2 })
+      const data = ctcBatches(labelled!, processor, { config: model.config, batchSize, seed })
       const recognizer = new CtcRecognizer(model, processor, { batchSize: 16, padToMultipleOf: sampleRate })
       const trainer = new Trainer({
         model,

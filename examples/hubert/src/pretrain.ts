@@ -138,9 +138,10 @@ export const hubertStage = (
         const recipe = hubertPretrainingRecipe('tiny', {
           iteration,
           maxSteps: steps,
-          config: { ...encoder, ...hubert, samplingRate: sampleRate, numClasses: [clusters], labelRate },
+          config: { ...encoder, ...hubert.config, samplingRate: sampleRate, numClasses: [clusters], labelRate },
         })
-        const { config, maskedWeight, unmaskedWeight, featureGradMult, featurePenaltyWeight } = recipe
+        const { config, maskedWeight, featureGradMult, featurePenaltyWeight } = recipe
+        const optimizer = { ...recipe.optimizer, learningRate: hubert.learningRate }
         const recordings = await strings.recordings('train')
         const data = await hubertPretrainingBatches(recordings, [await openFrameLabels(labels.file('train.km'))], {
           config,
@@ -149,9 +150,10 @@ export const hubertStage = (
           samplingRate: sampleRate,
         })
         const model = new HubertForPreTraining(config, new Initializer(seed))
+        const { unmaskedWeight } = hubert
         const weights = { maskedWeight, unmaskedWeight, featureGradMult, featurePenaltyWeight }
         const objective = new HubertPretrainingObjective(model, weights)
-        return train({ model, objective, data, accuracy: 'maskedAccuracy' }, recipe, context, options)
+        return train({ model, objective, data, accuracy: 'maskedAccuracy' }, { ...recipe, optimizer }, context, options)
       },
     }),
   )

@@ -43,8 +43,13 @@ export interface Settings {
   readonly batchSize: number
   /** Updates of the first iteration and of the second. */
   readonly iterations: readonly [number, number]
-  /** Masks and the like of HuBERT's pre-training. */
-  readonly hubert: Partial<HubertConfig>
+  /** HuBERT's pre-training, where it is not the recipe of `tiny`. */
+  readonly hubert: {
+    readonly learningRate: number
+    /** Weight of the loss on frames that are not hidden; the paper's alpha is 1 / (1 + it). */
+    readonly unmaskedWeight: number
+    readonly config: Partial<HubertConfig>
+  }
   /** Codebooks, masks and the like of wav2vec 2.0's. */
   readonly wav2vec2: Partial<Wav2Vec2Config>
   readonly finetuning: FinetuningSettings
@@ -69,16 +74,16 @@ const encoder: Encoder = {
 
 const full: Settings = {
   sampleRate: 8000,
-  corpus: { seconds: 2, speeds: [0.85, 0.92, 1, 1.08, 1.17], digits: 4, labelledEvery: 10 },
+  corpus: { seconds: 2, speeds: [0.85, 0.92, 1, 1.08, 1.17], digits: 4, labelledEvery: 5 },
   // As `hubert-mfcc`, with filters up to 4 kHz: 13 MFCC with deltas and their deltas, 100 frames a second.
   mfcc: { type: 'mfcc', sampleRate: 8000, fullScale: 1, deltas: true },
   clusters: 100,
   refinedClusters: 200,
-  layer: 3,
+  layer: 2,
   encoder,
-  batchSize: 8,
-  iterations: [550, 550],
-  hubert: { maskTimeProb: 0.5, maskTimeLength: 8 },
+  batchSize: 4,
+  iterations: [1500, 1500],
+  hubert: { learningRate: 3e-3, unmaskedWeight: 1, config: { maskTimeProb: 0.4, maskTimeLength: 5 } },
   wav2vec2: {
     maskTimeProb: 0.4,
     maskTimeLength: 5,
@@ -87,9 +92,9 @@ const full: Settings = {
     diversityLossWeight: 0.5,
   },
   finetuning: {
-    steps: 300,
+    steps: 400,
     batchSize: 8,
-    evaluateEvery: 75,
+    evaluateEvery: 100,
     optimizer: { learningRate: 2e-3, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.01 },
     clipNorm: 5,
     config: {

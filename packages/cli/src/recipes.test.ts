@@ -173,6 +173,19 @@ describe('the effective recipe', () => {
     })
   })
 
+  it("is that of HuBERT's iterations, by what the labels are clusters of", async () => {
+    const hubert = async (...options: string[]) =>
+      JSON.parse((await runCommand(['pretrain', 'hubert', '--print-recipe', '--json', ...options], { cwd })).out)
+    const first = { labelsFrom: 'mfcc', maxSteps: 250_000, config: { labelRate: 100 }, data: { cropSamples: 250_000 } }
+    expect(await hubert()).toMatchObject({ size: 'base', ...first })
+    expect(await hubert('--labels-from', 'layer')).toMatchObject({ maxSteps: 400_000, config: { labelRate: 50 } })
+    // LARGE learns the labels of a BASE model.
+    const large = await hubert('--size', 'large', '--labels', 'a.km', 'b.km', '--valid-labels', 'c.km')
+    expect(large).toMatchObject({ labelsFrom: 'layer', maxSteps: 400_000, optimizer: { learningRate: 1.5e-3 } })
+    expect(large).toMatchObject({ labels: ['a.km', 'b.km'], validLabels: ['c.km'] })
+    expect(large.config.numClasses).toBeUndefined()
+  })
+
   it('takes options over the file, and settings over both', async () => {
     const yaml = 'size: large\nmaxSteps: 7\nseed: 3\noptimizer: {weightDecay: 0.5}\n'
     const recipe = await effective(
@@ -201,12 +214,14 @@ describe('the effective recipe', () => {
   })
 
   it.each([
-    ['pretrain', '--size', 'large'],
-    ['finetune', '--labelled', '1h'],
-    ['finetune', '--size', 'tiny'],
-  ])('printed for %s %s %s and read again is the same', async (...argv) => {
-    const [task, ...options] = argv as [string, string, string]
-    const print = (...more: string[]) => runCommand([task, 'wav2vec2', '--print-recipe', ...more], { cwd })
+    ['pretrain', 'wav2vec2', '--size', 'large'],
+    ['finetune', 'wav2vec2', '--labelled', '1h'],
+    ['finetune', 'wav2vec2', '--size', 'tiny'],
+    ['pretrain', 'hubert', '--size', 'xlarge'],
+    ['finetune', 'hubert', '--labelled', '10h'],
+  ])('printed for %s %s %s %s and read again is the same', async (...argv) => {
+    const [task, model, ...options] = argv as [string, string, string, string]
+    const print = (...more: string[]) => runCommand([task, model, '--print-recipe', ...more], { cwd })
     const { out } = await print(...options)
     writeFileSync(join(cwd, 'printed.yaml'), out)
     expect((await print('--recipe', 'printed.yaml')).out).toBe(out)

@@ -16,6 +16,7 @@ export {
 } from './data/pretraining-batches'
 export { hubertFairseqName, hubertFairseqProcessor } from './fairseq'
 export { type FairseqHubert, readHubertFairseqConfig } from './fairseq-config'
+export { loadHubertFeatures } from './features'
 export { HubertForCTC } from './heads/ctc'
 export {
   HubertForPreTraining,

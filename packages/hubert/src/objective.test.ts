@@ -106,7 +106,17 @@ describe(`HubertPretrainingObjective on ${engine}`, () => {
     expect(() => objective.loss(rest, context)).toThrow(/no targets.*hubertPretrainingBatches/)
     const one = tf.slice(targets!, [0, 0, 0], [-1, -1, 1])
     expect(() => objective.loss({ ...rest, targets: one }, context)).toThrow(DataError)
-    expect(() => objective.loss({ ...rest, targets: one }, context)).toThrow(/not \[batch, labels, 2\]/)
+    expect(() => objective.loss({ ...rest, targets: one }, context)).toThrow(/not \[4, labels, 2\]/)
+    const row = tf.slice(targets!, [0, 0, 0], [1, -1, -1])
+    expect(() => objective.loss({ ...rest, targets: row }, context)).toThrow(
+      /targets is \[1,24,2\], not \[4, labels, 2\]/,
+    )
+    const mask = tf.slice(rest.maskTimeIndices!, [0, 0], [1, -1])
+    expect(() => objective.loss({ ...rest, targets: targets!, maskTimeIndices: mask }, context)).toThrow(
+      /maskTimeIndices is \[1,24\], not \[4, 24\]/,
+    )
+    const fewer = tf.slice(targets!, [0, 0, 0], [-1, 18, -1])
+    expect(() => objective.loss({ ...rest, targets: fewer }, context)).toThrow(/maskTimeIndices is .*, not \[4, 18\]/)
     expect(() => model.forward({ inputValues: rest.inputValues!, targets: targets! })).toThrow(
       /maskTimeIndices is not given/,
     )

@@ -18,6 +18,7 @@ import { readTranscripts, startNames } from '../finetune'
 import type { Outcome } from '../recipe'
 import type { Settings } from '../settings'
 import { clusterNames, errorTable, qualityTable, type Table } from '../tables'
+import { sideBySide } from './side-by-side'
 import { unitSection } from './unit-section'
 
 export interface ReportContent {
@@ -53,17 +54,19 @@ const clustersSection = ({ outcome, settings }: ReportContent): ReportSection =>
       paragraph(
         `The second iteration predicted ${settings.refinedClusters} clusters of the first one's layer ${settings.layer}: purity ${purity.toFixed(3)}, PNMI ${pnmi.toFixed(3)} on seen speakers.`,
       ),
-      lineChart({
-        title: 'From MFCC (0) to the second iteration (2)',
-        series: [
-          line('purity, seen speakers', 'valid', 'purity'),
-          line('PNMI, seen speakers', 'valid', 'pnmi'),
-          line('purity, unseen speaker', 'test', 'purity'),
-          line('PNMI, unseen speaker', 'test', 'pnmi'),
-        ],
-        x: { label: 'iteration', min: 0, max: 2, tickCount: 2 },
-        y: { min: 0 },
-      }),
+      sideBySide([
+        lineChart({
+          title: 'From MFCC (0) to the second iteration (2)',
+          series: [
+            line('purity, seen speakers', 'valid', 'purity'),
+            line('PNMI, seen speakers', 'valid', 'pnmi'),
+            line('purity, unseen speaker', 'test', 'purity'),
+            line('PNMI, unseen speaker', 'test', 'pnmi'),
+          ],
+          x: { label: 'iteration', min: 0, max: 2, tickCount: 2 },
+          y: { min: 0 },
+        }),
+      ]),
     ],
   }
 }
@@ -99,7 +102,6 @@ const pretrainingSection = ({ outcome: { iterations, wav2vec2 }, settings }: Rep
         series: both('unmaskedAccuracy', 100),
         x: updates,
         y: { label: '%', min: 0 },
-        note: 'The loss does not count them.',
       }),
       lineChart({
         title: 'wav2vec 2.0: hidden frames told from distractors',
@@ -122,18 +124,20 @@ const finetuningSection = ({ outcome, settings: { corpus } }: ReportContent): Re
     note: `All models have the same encoder and are fine-tuned alike, on one of ${corpus.labelledEvery} training takes. wav2vec 2.0 had as many updates on as much audio as both iterations of HuBERT together.`,
     blocks: [
       tableBlock(errorTable(outcome)),
-      lineChart({
-        title: 'CTC loss',
-        series: series('train', 'loss'),
-        x: updates,
-        y: { label: 'nats a word', scale: 'log' },
-      }),
-      lineChart({
-        title: 'Word error rate on takes held out, seen speakers',
-        series: series('evaluation', 'wordErrorRate', 100),
-        x: updates,
-        y: { label: '%', min: 0 },
-      }),
+      sideBySide([
+        lineChart({
+          title: 'CTC loss',
+          series: series('train', 'loss'),
+          x: updates,
+          y: { label: 'nats a word', scale: 'log' },
+        }),
+        lineChart({
+          title: 'Word error rate on takes held out, seen speakers',
+          series: series('evaluation', 'wordErrorRate', 100),
+          x: updates,
+          y: { label: '%', min: 0 },
+        }),
+      ]),
     ],
   }
 }
@@ -224,7 +228,7 @@ export const hubertReport = async (content: ReportContent): Promise<string> => {
       clustersSection(content),
       await unitSection(
         strings,
-        clusters.map((stage, index) => ({ name: names[index]!, clusters: stage })),
+        clusters.map((stage, index) => ({ name: names[index]!.split(',')[0]!, clusters: stage })),
       ),
       pretrainingSection(content),
       finetuningSection(content),

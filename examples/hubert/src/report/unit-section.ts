@@ -1,6 +1,7 @@
 import { type FinishedStage, openFrameLabels, type ReportSection } from '@babble/core'
 import { type ClustersResult, countUnits } from '../clusters'
 import { heldOut, type Strings } from '../corpus'
+import { sideBySide } from './side-by-side'
 import { digitLegend, meaningsOf, type UnitRow, unitCard } from './unit-card'
 
 /** Recordings shown of each part. */
@@ -49,7 +50,6 @@ export const unitSection = async (
   return {
     title: 'Units over time',
     note: 'Each unit has the colour of the digit that it mostly stands for in training, and is the fainter the more it stands for others too. Point at one to see its number.',
-    grid: true,
-    blocks: [digitLegend(), ...cards],
+    blocks: [digitLegend(), sideBySide(cards)],
   }
 }

@@ -253,7 +253,12 @@ export const addTrainCommand = (program: Command, name: TaskName, session: Sessi
           .map(([size, words]) => `  ${size.padEnd(6)} ${words}`)
           .join('\n')}`,
       )
-      .addHelpText('after', examples[name](plugin.name))
+      .addHelpText(
+        'after',
+        task.examples
+          ? `\nExamples:\n${task.examples.map((line) => `  ${line}\n`).join('')}`
+          : examples[name](plugin.name),
+      )
     addTrainOptions(command, task).action((options: TrainOptions) =>
       session.run(options, (active) => train(plugin, name, options, active)),
     )

@@ -73,6 +73,10 @@ describe('ClusterQualityMeter', () => {
     const meter = new ClusterQualityMeter({ referenceRate: 100, clusterRate: 50, tolerance: 0.02 })
     meter.add(['a', null, 'b', 'b', 'c'], [0, 1])
     expect(meter.result()).toMatchObject({ frames: 3, units: 2 })
+    const exact = new ClusterQualityMeter({ referenceRate: 50, clusterRate: 50 })
+    // 2.1 - 2 is a little more than 0.1.
+    exact.add(Array(105).fill('a'), Array(100).fill(0))
+    expect(exact.result().frames).toBe(100)
     expect(() => meter.add(Array(10).fill('a'), [0, 0], 'clip7')).toThrow('clip7: 10 reference labels last 0.10 s')
     const empty = new ClusterQualityMeter({ referenceRate: 100, clusterRate: 50 })
     expect(() => empty.result()).toThrow('no frame')
@@ -86,4 +90,32 @@ it('gives each frame the segment that its middle lies in', () => {
     { start: 0.085, end: 0.2, label: 'b' },
   ]
   expect(framesOfSegments(segments, 10, 100)).toEqual(['sil', 'sil', 'sil', 'a', 'a', 'a', 'a', null, 'b', 'b'])
+})
+
+it('leaves no frame out whose middle is where one segment ends and the next begins', () => {
+  // An aligner's times are hundredths of a second, and middles of frames of 20 ms are odd ones: 0.07 x 50 is a little more than 3.5.
+  const hundredths = (count: number) => Number((count / 100).toFixed(2))
+  for (const step of [1, 2, 3, 7]) {
+    const segments = Array.from({ length: 1000 }, (_, i) => ({
+      start: hundredths(1 + i * step),
+      end: hundredths(1 + (i + 1) * step),
+      label: String(i),
+    }))
+    for (const [rate, frames] of [
+      [50, 500],
+      [100, 1000],
+      [40, 400],
+    ] as const) {
+      const found = framesOfSegments(segments, frames, rate)
+      const wanted = found.map((_, frame) => {
+        // In whole numbers: the middle in units of 1 / (200 rate) s.
+        const middle = 100 * (2 * frame + 1)
+        const at = segments.findIndex(
+          (_, i) => middle >= 2 * rate * (1 + i * step) && middle < 2 * rate * (1 + (i + 1) * step),
+        )
+        return at < 0 ? null : String(at)
+      })
+      expect(found).toEqual(wanted)
+    }
+  }
 })

@@ -59,7 +59,8 @@ export class ClusterQualityMeter {
   add(reference: ArrayLike<string | number | null>, clusters: ArrayLike<number>, name?: string): void {
     const [r, c] = [this.#referenceRate, this.#clusterRate]
     const [referenceSeconds, clusterSeconds] = [reference.length / r, clusters.length / c]
-    if (Math.abs(referenceSeconds - clusterSeconds) > this.#tolerance) {
+    // The last bits of a division must not decide.
+    if (Math.abs(referenceSeconds - clusterSeconds) > this.#tolerance + 1e-9) {
       throw new DataError(
         `${reference.length} reference labels last ${referenceSeconds.toFixed(2)} s at ${r} a second, ` +
           `${clusters.length} clusters ${clusterSeconds.toFixed(2)} s at ${c}.`,
@@ -137,8 +138,10 @@ export const framesOfSegments = (
 ): (string | null)[] => {
   const labels = new Array<string | null>(frames).fill(null)
   for (const { start, end, label } of segments) {
-    const from = Math.max(0, Math.ceil(start * rate - 0.5))
-    for (let i = from; i < frames && (i + 0.5) / rate < end; i++) labels[i] = label
+    // Boundaries often are middles of frames: the one rounding for both ends lets no frame fall between two segments.
+    let i = Math.max(0, Math.floor(start * rate - 0.5))
+    while (i < frames && (i + 0.5) / rate < start) i++
+    for (; i < frames && (i + 0.5) / rate < end; i++) labels[i] = label
   }
   return labels
 }

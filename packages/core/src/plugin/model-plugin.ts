@@ -82,6 +82,8 @@ export interface TrainingTask<R extends TrainingSettings = TrainingSettings> {
   readonly schema: z.ZodType<R>
   /** The paper's settings for a combination of choices. */
   defaults(choices: Readonly<Record<string, string>>): R
+  /** Whole command lines, for `--help`. Default: such as hold for any task. */
+  readonly examples?: readonly string[]
   /** Keys at the top of the recipe that users give often. */
   readonly options?: Readonly<Record<string, RecipeOption>>
   /** Paths of the files that the recipe names. A run remembers their content, to notice that it has changed. */

@@ -56,6 +56,26 @@ describe.each(enginesUnderTest())('units of a front end, on %s', (engine) => {
     source.dispose()
   })
 
+  it('are found while recordings are read: two batches of them are in memory at most', async () => {
+    const source = {
+      ...unitSource(frontEndSource({ type: 'hubert-mfcc' }), await codebookOf(noise(1, 16_000), 4)),
+      batchSize: 3,
+    }
+    let [loaded, given] = [0, 0]
+    let most = 0
+    const data = {
+      length: 20,
+      load: () => {
+        loaded++
+        most = Math.max(most, loaded - given)
+        return noise(1, 1000)
+      },
+    }
+    for await (const _ of extractUnits(source, data)) given++
+    expect({ loaded, given, most }).toEqual({ loaded: 20, given: 20, most: 6 })
+    source.dispose()
+  })
+
   it('are refused where features are not finite', async () => {
     const codebook = await codebookOf(noise(1, 16_000), 4)
     const features = frontEndSource({ type: 'hubert-mfcc' })

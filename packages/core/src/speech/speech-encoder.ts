@@ -102,7 +102,10 @@ export abstract class SpeechEncoder<Config extends SpeechEncoderConfig> extends 
     this.featureExtractor.freeze()
   }
 
-  /** @throws DataError when the waveforms are shorter than a frame; ConfigError for masks that the model has no embedding for. */
+  /**
+   * @throws DataError when the waveforms are shorter than a frame, or masks are not of the batch's frames; ConfigError for masks that the model
+   * has no embedding for.
+   */
   forward(
     inputs: SpeechInputs,
     context: ForwardContext = inference,
@@ -160,6 +163,14 @@ export abstract class SpeechEncoder<Config extends SpeechEncoderConfig> extends 
         throw new ConfigError('maskTimeIndices is given, but the model was made without masks.', {
           field: 'maskTimeProb',
           cure: 'Make it with maskTimeProb above 0.',
+        })
+      }
+      const [batch, frames] = hidden.shape
+      const { shape } = maskTimeIndices
+      if (shape.length !== 2 || shape[0] !== batch || shape[1] !== frames) {
+        throw new DataError(`maskTimeIndices is [${shape}], not [${batch}, ${frames}].`, {
+          field: 'maskTimeIndices',
+          cure: 'Draw masks for each utterance, over the frames that its batch has (and labels leave).',
         })
       }
       const replaced = tf.cast(tf.expandDims(maskTimeIndices, 2), 'bool')

@@ -70,7 +70,12 @@ export const withReaders = (stages: readonly FoundStage[], name: string): string
   return stages.map((stage) => stage.name).filter((stage) => chosen.has(stage))
 }
 
-/** Moves entries of a run's folder into a new folder `aside-N` in it. @returns that folder, if there was something to move. */
+/**
+ * Moves entries of a run's folder into a new folder `aside-N` in it, the last first: a stage that others read is there until they are gone, so
+ * that what was cut off can be asked for again.
+ *
+ * @returns that folder, if there was something to move.
+ */
 export const putAside = async (directory: string, names: readonly string[]): Promise<string | undefined> => {
   if (names.length === 0) return undefined
   const taken = new Set(await readdir(directory))
@@ -78,7 +83,7 @@ export const putAside = async (directory: string, names: readonly string[]): Pro
   while (taken.has(`aside-${number}`)) number++
   const folder = join(directory, `aside-${number}`)
   await mkdir(folder)
-  for (const name of names) await rename(join(directory, name), join(folder, name))
+  for (const name of [...names].reverse()) await rename(join(directory, name), join(folder, name))
   return folder
 }
 

@@ -23,9 +23,9 @@ const identity = {
   /** SHA-256 of `inputs` and `reads`. */
   fingerprint: z.string(),
   startedAt: z.string(),
-  /** How often it was begun. */
+  /** How often it was begun; 1 again where it was begun anew. */
   attempts: z.int().positive(),
-  /** Of the attempts that ended by themselves. */
+  /** Of these attempts, those that ended by themselves. */
   seconds: amount,
 }
 const startSchema = z.object(identity)

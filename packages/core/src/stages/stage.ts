@@ -45,7 +45,7 @@ export interface FinishedStage<Result extends object> {
   readonly result: Result
   /** Whether it had been done before, by an earlier process. */
   readonly reused: boolean
-  /** How long it took, all attempts that ended by themselves together. */
+  /** How long it took: of a resumable stage all attempts that ended by themselves together, of another the last one. */
   readonly seconds: number
   /** SHA-256 that stands for this making of it: doing it again gives another. */
   readonly id: string

@@ -6,8 +6,9 @@ import type { StageRecord } from './stage-record'
 export interface StageSummary {
   readonly name: string
   readonly title: string
-  /** All attempts that ended by themselves; a killed one's time is not known. */
+  /** Of a resumable stage all attempts that ended by themselves, since a killed one's time is not known; of another the last one. */
   readonly seconds: number
+  /** How often it was begun; 1 again where it was begun anew. */
   readonly attempts: number
   readonly finishedAt: string
   /** Names of the stages that it reads. */

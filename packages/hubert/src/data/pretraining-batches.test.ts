@@ -92,6 +92,37 @@ describe('hubertPretrainingBatches', () => {
     expect([0, 1].map((row) => labelsOf(batch, row)[0]).sort()).toEqual([100, 300])
   })
 
+  it('counts the seconds of recordings in memory at the rate that the model hears', async () => {
+    const recordings = [recording(8000, 'a'), recording(8000, 'b')]
+    // One second each at 8000 Hz, where 16000 would be half of one.
+    const labels = labelsInMemory(recordings.map(() => new Int32Array(50)))
+    const slow = { ...config, samplingRate: 8000, convStride: [5, 2, 2, 2, 2, 2, 1] }
+    const make = (fields: { samplingRate?: number }) =>
+      hubertPretrainingBatches(recordings, [labels], { config: slow, seed: 1, batchSize: 2, ...fields })
+    const source = await make({})
+    const batch = await source.batch(0, 0)
+    expect(source.audioSeconds!(batch)).toBe(2)
+    expect(batch.targets.shape).toEqual([2, batch.maskTimeIndices.shape[1]!, 1])
+    await expect(make({ samplingRate: 16_000 })).rejects.toThrow(DataError)
+    const long = labelsInMemory(recordings.map(() => new Int32Array(25)))
+    const other = { config: slow, seed: 1, batchSize: 2, samplingRate: 16_000 }
+    await expect(hubertPretrainingBatches(recordings, [long], other)).rejects.toThrow(
+      'the dataset is at 16000 Hz, but the model hears 8000 Hz',
+    )
+  })
+
+  it('masks as many frames as the model counts, also where it counts them as fairseq does', async () => {
+    const recordings = [recording(16_000, 'a'), recording(8000, 'b')]
+    const chunks = { ...config, featExtractNorm: 'layer' as const, convBias: true, framePadding: 'chunks' as const }
+    const options = { config: { ...chunks, maskTimeProb: 20 }, seed: 1, batchSize: 2, maskVariant: 'hf' as const }
+    const source = await hubertPretrainingBatches(recordings, [placed(recordings)], options)
+    const { attentionMask, maskTimeIndices } = await source.batch(0, 0)
+    const short = [0, 1].find((row) => attentionMask.data[row * 16_000 + 8000] === 0)!
+    // Chunks of 326 samples: 25 begin before sample 8000, of whose convolutions there are 24.
+    const masked = maskTimeIndices.data.slice(short * 49, short * 49 + 49)
+    expect(masked.lastIndexOf(1)).toBe(24)
+  })
+
   it('shares a batch among processes without changing it', async () => {
     const recordings = Array.from({ length: 6 }, (_, i) => recording(20_000 + 100 * i))
     const make = (rank: number, worldSize: number) =>
@@ -115,7 +146,9 @@ describe('hubertPretrainingBatches', () => {
       /labels:2: label 61 of the line is 60/,
     )
     await expect(make([placed(recordings)], { numClasses: [60] })).rejects.toThrow(DataError)
-    await expect(make([placed(recordings), placed(recordings)])).rejects.toThrow(/2 sets of labels .* predicts 1/)
+    await expect(make([placed(recordings), placed(recordings)])).rejects.toThrow(
+      /labels of 2 sets for a model that predicts 1/,
+    )
     await expect(make([placed(recordings)], { maskTimeProb: 0 })).rejects.toThrow(ConfigError)
   })
 })

@@ -18,6 +18,7 @@ import {
   intArray,
   lengthsOf,
   loadRows,
+  ownFrameCount,
   padRows,
   planBatches,
   receptiveField,
@@ -97,15 +98,20 @@ export const hubertPretrainingBatches = async (
   if (!(cropSamples >= least)) {
     throw new ConfigError(`cropSamples is ${cropSamples}, less than a frame.`, { field: 'cropSamples' })
   }
-  const all = toDataset(data, options.samplingRate)
+  const all = toDataset(data, options.samplingRate ?? config.samplingRate)
   const { dataset, utterances, ...leftOut } = await selectLabelled(all, labels, {
     labelRate: config.labelRate,
     classes: config.numClasses,
     minSamples: Math.max(least, minSamples),
     ...(tolerance === undefined ? {} : { tolerance }),
   })
+  checkedDataset(dataset, config, config.samplingRate)
   // In memory the samples are looked at too.
-  checkedDataset('load' in data ? dataset : data.filter(({ samples }) => samples >= least), config, config.samplingRate)
+  if (!('load' in data))
+    checkedDataset(
+      data.filter(({ waveform }) => waveform.length >= least),
+      config,
+    )
   const { fit = defaultFit(config) } = options
   const { lengths, buckets: bounds } = fitLengths(lengthsOf(dataset, cropSamples), buckets, fit)
   const { planner, ownRows } = planBatches(lengths, bounds, options)
@@ -119,7 +125,7 @@ export const hubertPretrainingBatches = async (
     const [from, to] = ownRows(indices.length)
     // Everything that is drawn is drawn for the whole batch, so that it does not depend on who shares it.
     const starts = indices.map((item) => rng.int(dataset.samples(item) - lengths[item]! + 1))
-    const frameLengths = indices.map((item) => frameCount(config, lengths[item]!))
+    const frameLengths = indices.map((item) => ownFrameCount(config, lengths[item]!, paddedLength))
     const masked = timeMask(config, { lengths: frameLengths, frames, rng, variant: maskVariant })
     const channels = config.maskFeatureProb > 0 ? featureMask(config, indices.length, rng) : undefined
     const own = indices.slice(from, to)

@@ -129,7 +129,7 @@ export class HubertForPreTraining extends PretrainedModel<HubertConfig> {
         cure: 'Masked frames are predicted: mask some, or set maskedWeight to 0.',
       })
     }
-    const aligned = this.#align(targets, inputs.inputValues.shape[1]!)
+    const aligned = this.#align(targets, inputs.inputValues.shape as [number, number])
     const maxFrames = aligned[0]!.shape[1]
     const encoded = this.hubert.forward(inputs, context, { ...forwardOptions, maxFrames })
     const logits = this.#prediction.forward(encoded.lastHiddenState)
@@ -155,16 +155,16 @@ export class HubertForPreTraining extends PretrainedModel<HubertConfig> {
    * Each label set's labels at the frames, int32 `[batch, frames]`: a frame has the label at its start, and frames after the last label
    * are cut off (fairseq's `forward_targets`).
    */
-  #align(targets: tf.Tensor, samples: number): tf.Tensor2D[] {
+  #align(targets: tf.Tensor, [batch, samples]: [number, number]): tf.Tensor2D[] {
     const { numClasses, labelRate, samplingRate } = this.config
-    if (targets.rank !== 3 || targets.shape[2] !== numClasses.length) {
-      throw new DataError(`targets is [${targets.shape}], not [batch, labels, ${numClasses.length}].`, {
+    if (targets.rank !== 3 || targets.shape[0] !== batch || targets.shape[2] !== numClasses.length) {
+      throw new DataError(`targets is [${targets.shape}], not [${batch}, labels, ${numClasses.length}].`, {
         field: 'targets',
         cure: `Give labels of ${numClasses.length} set${numClasses.length === 1 ? '' : 's'}, as numClasses says.`,
       })
     }
     const ratio = labelsPerFrame(this.config)
-    const frames = Math.min(frameCount(this.config, samples), Math.floor(targets.shape[1]! / ratio))
+    const frames = labelledFrames(frameCount(this.config, samples), targets.shape[1]!, ratio)
     if (frames < 1) {
       throw new DataError(
         `targets has ${targets.shape[1]} labels at ${labelRate} a second for ${samples} samples at ${samplingRate} Hz.`,
@@ -177,7 +177,7 @@ export class HubertForPreTraining extends PretrainedModel<HubertConfig> {
     const at = tf.tensor1d(labelPlaces(frames, ratio), 'int32')
     const chosen = ratio === 1 ? tf.slice(targets, [0, 0, 0], [-1, frames, -1]) : tf.gather(targets, at, 1)
     return numClasses.map(
-      (_, set) => tf.reshape(tf.slice(chosen, [0, 0, set], [-1, -1, 1]), [targets.shape[0]!, frames]) as tf.Tensor2D,
+      (_, set) => tf.reshape(tf.slice(chosen, [0, 0, set], [-1, -1, 1]), [batch, frames]) as tf.Tensor2D,
     )
   }
 }
@@ -185,6 +185,14 @@ export class HubertForPreTraining extends PretrainedModel<HubertConfig> {
 /** Labels for each frame: 1 at 50 labels a second, 2 at 100. */
 export const labelsPerFrame = (config: Pick<HubertConfig, 'convStride' | 'labelRate' | 'samplingRate'>): number =>
   (config.labelRate * samplesPerFrame(config as HubertConfig)) / config.samplingRate
+
+/**
+ * How many of `frames` frames have labels.
+ *
+ * Multiplied first, as fairseq does: 3 frames at 2/3 of a label are 2 labels, but 2 labels divided by the ratio are a little less than 3 frames.
+ */
+export const labelledFrames = (frames: number, labels: number, labelsPerFrame: number): number =>
+  labelsPerFrame * frames > labels ? Math.floor(labels / labelsPerFrame) : frames
 
 /** The label that each of so many frames has. */
 export const labelPlaces = (frames: number, labelsPerFrame: number): Int32Array =>

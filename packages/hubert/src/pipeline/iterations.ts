@@ -3,6 +3,7 @@ import {
   ConfigError,
   type FinishedStage,
   fingerprintFile,
+  type Listener,
   type MeasuredClusters,
   openStages,
   type RecipeLayer,
@@ -16,7 +17,7 @@ import {
 import { type HubertConfig, hubertConfig } from '../config'
 import { pretrainTask } from '../plugin/pretrain'
 import type { PretrainingSettings } from '../plugin/recipes'
-import { codebookFile, type IterationCorpus, labelStages, silent } from './label-stages'
+import { codebookFile, type IterationCorpus, labelStages } from './label-stages'
 import { type ModelResult, modelStage } from './model-stage'
 import { type HubertIterationsOptions, ofIteration } from './options'
 import { iterationsReport } from './report'
@@ -51,6 +52,8 @@ export interface HubertIterationsOutcome {
 
 const usualClusters = [100, 500]
 
+const silent: Listener = { note: () => {}, progress: () => {} }
+
 /** Everything that is known before the first stage. */
 interface Plan {
   readonly recipe: PretrainingSettings
@@ -78,7 +81,7 @@ const checkCount = (field: string, value: number, least = 1): void => {
 const usualLayer = (iteration: number, blocks: number): number => Math.round((iteration === 2 ? 0.5 : 0.75) * blocks)
 
 /** The recipes of all iterations, checked before the first stage begins. */
-const planIterations = (options: HubertIterationsOptions): Plan[] => {
+export const planIterations = (options: Omit<HubertIterationsOptions, 'directory' | 'train' | 'valid'>): Plan[] => {
   const { iterations = 2, size, clusters = usualClusters, layers = [], samples = [1], steps = [] } = options
   checkCount('iterations', iterations)
   if (clusters.length === 0) throw new ConfigError('clusters is empty.', { field: 'clusters' })

@@ -10,8 +10,6 @@ import {
   type FinishedStage,
   frontEndSource,
   HostRng,
-  type Listener,
-  loadLayerFeatures,
   type Manifest,
   type MeasuredClusters,
   measureClusters,
@@ -24,7 +22,7 @@ import {
   unitSource,
   writeFileAtomic,
 } from '@babble/core'
-import { HubertModel } from '../model'
+import { loadHubertFeatures } from '../features'
 import type { ClusteringOptions, ReferenceUnits } from './options'
 
 /** The manifests of the recordings by the names of their parts, and what tells them from others. */
@@ -68,10 +66,7 @@ const dumpFile = (part: string) => `${part}_0_1.npy`
 
 const openSource = async ({ layer }: LabelPlan, batchSize: number): Promise<FeatureSource> =>
   layer
-    ? loadLayerFeatures('hubert', (path) => HubertModel.fromPretrained(path), layer.model.file('model'), {
-        layer: layer.number,
-        batchSize,
-      })
+    ? loadHubertFeatures(layer.model.file('model'), { layer: layer.number, batchSize })
     : frontEndSource({ type: 'hubert-mfcc' })
 
 /** A share of a manifest's rows drawn at random, in their order; at least one. */
@@ -278,6 +273,3 @@ export const labelStages = async (
   const quality = await qualityStage(stages, plan, labels, features.result.frameRate, reference)
   return { features, clusters, labels, quality }
 }
-
-/** Nobody. */
-export const silent: Listener = { note: () => {}, progress: () => {} }

@@ -94,7 +94,7 @@ export const columnReference = (manifest: Manifest, column: string): ReferenceUn
     inputs: { column },
     units: (recording) => {
       if (column === 'samples') return String(manifest.samples(recording))
-      return column === 'path' ? manifest.path(recording) : manifest.field(recording, column)
+      return column === 'path' ? manifest.path(recording) : manifest.field(recording, column) || undefined
     },
   }
 }

@@ -40,10 +40,14 @@ export const iterationsTable = (iterations: readonly IterationOutcome[]): string
 }
 
 /** A page with the clusters' quality, iteration by iteration, and what each stage took. */
-export const iterationsReport = (iterations: readonly IterationOutcome[], { stages, seconds }: StagesSummary): string =>
-  renderReport({
+export const iterationsReport = (
+  iterations: readonly IterationOutcome[],
+  { stages, seconds }: StagesSummary,
+): string => {
+  const trained = iterations.filter(({ model }) => model !== undefined).length
+  return renderReport({
     title: 'HuBERT: hidden units, refined',
-    subtitle: `${iterations.filter(({ model }) => model !== undefined).length} iterations in ${formatDuration(seconds)}`,
+    subtitle: `${trained} iteration${trained === 1 ? '' : 's'} in ${formatDuration(seconds)}`,
     sections: [
       {
         title: 'Iterations',
@@ -68,3 +72,4 @@ export const iterationsReport = (iterations: readonly IterationOutcome[], { stag
       },
     ],
   })
+}

@@ -1,14 +1,7 @@
-import {
-  ctcFinetuning,
-  type LayerOptions,
-  loadCtcRecognizer,
-  loadLayerFeatures,
-  type ModelPlugin,
-  unitsCommand,
-} from '@babble/core'
+import { ctcFinetuning, loadCtcRecognizer, type ModelPlugin, unitsCommand } from '@babble/core'
 import { type HubertConfig, writeHubertConfig } from '../config'
+import { loadHubertFeatures } from '../features'
 import { HubertForCTC } from '../heads/ctc'
-import { HubertModel } from '../model'
 import { pretrainTask } from './pretrain'
 import { recipeCommand } from './recipe-command'
 import { finetuningDefaults, finetuningSchema, sizes } from './recipes'
@@ -25,9 +18,6 @@ const finetuneTask = ctcFinetuning({
   configJson: (config) => writeHubertConfig(config as HubertConfig, 'HubertForCTC'),
 })
 
-const loadFeatures = (directory: string, options?: LayerOptions) =>
-  loadLayerFeatures('hubert', (path) => HubertModel.fromPretrained(path), directory, options)
-
 /** What this package offers to the `babble` command. */
 export const plugin: ModelPlugin = {
   name: 'hubert',
@@ -43,6 +33,6 @@ export const plugin: ModelPlugin = {
   modelTypes: ['hubert'],
   loadRecognizer: (directory, options) =>
     loadCtcRecognizer((path) => HubertForCTC.fromPretrained(path), directory, options),
-  loadFeatures,
-  commands: [recipeCommand, unitsCommand('hubert', loadFeatures)],
+  loadFeatures: loadHubertFeatures,
+  commands: [recipeCommand, unitsCommand('hubert', loadHubertFeatures)],
 }

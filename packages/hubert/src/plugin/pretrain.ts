@@ -97,7 +97,7 @@ export const pretrainTask: TrainingTask<PretrainingSettings> = {
     labelsFrom: {
       values: labelSources,
       default: ({ size }) => (usualIteration(size as HubertSize) === 1 ? 'mfcc' : 'layer'),
-      description: 'what the labels are clusters of; default: mfcc for tiny and base, a layer for the larger',
+      description: 'what the labels are clusters of, by default as the size has it',
     },
   },
   options: {
@@ -107,6 +107,12 @@ export const pretrainTask: TrainingTask<PretrainingSettings> = {
     },
     validLabels: { value: '<files...>', description: 'labels of the held-out recordings, for evaluation' },
   },
+  examples: [
+    'babble pretrain hubert --data corpus --labels labels/train.km --valid-labels labels/valid.km --size tiny',
+    'babble pretrain hubert --data corpus --labels layer6/train.km --labels-from layer --size tiny --steps 500 --out runs/second',
+    'babble pretrain hubert --size large --print-recipe > recipe.yaml',
+    'babble hubert recipe --data corpus --size tiny --out runs/all',
+  ],
   schema: pretrainingSchema,
   defaults: ({ size, labelsFrom }) => pretrainingDefaults(size as HubertSize, labelsFrom as LabelSource),
   files: labelFiles,

@@ -8,7 +8,7 @@ import {
   stageTable,
   type TrainingCorpus,
 } from '@babble/core'
-import { hubertIterations } from '../pipeline/iterations'
+import { hubertIterations, planIterations } from '../pipeline/iterations'
 import { alignedReference, columnReference, type ReferenceUnits } from '../pipeline/options'
 import { iterationsTable } from '../pipeline/report'
 import type { HubertSize } from '../recipe'
@@ -120,11 +120,7 @@ export const recipeCommand: PluginCommand = {
       ...(split === undefined ? {} : { split }),
     })
     const reference = await referenceOf(options, corpus, context)
-    const engine = await context.startEngine({ training: true })
-    const working = hubertIterations({
-      directory: context.path(text('out')!),
-      train: corpus.train,
-      ...(corpus.valid ? { valid: corpus.valid } : {}),
+    const plan = {
       ...size,
       iterations: numbersOf('iterations', text('iterations'))[0]!,
       ...numbers('clusters'),
@@ -134,6 +130,15 @@ export const recipeCommand: PluginCommand = {
       lastClusters: options.lastClusters !== false,
       clustering: { seed: numbersOf('seed', text('seed'))[0]! },
       recipe,
+    }
+    // What is wrong with it is said before the engine starts.
+    const devices = Math.max(...planIterations(plan).map(({ recipe }) => recipe.devices))
+    const engine = await context.startEngine({ training: true, devices })
+    const working = hubertIterations({
+      ...plan,
+      directory: context.path(text('out')!),
+      train: corpus.train,
+      ...(corpus.valid ? { valid: corpus.valid } : {}),
       ...(reference ? { reference } : {}),
       ...(from === undefined ? {} : { from }),
       fresh: options.fresh === true,

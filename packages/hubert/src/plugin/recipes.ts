@@ -25,10 +25,10 @@ export const labelSources = ['mfcc', 'layer'] as const
 export type LabelSource = (typeof labelSources)[number]
 
 export const sizes: Readonly<Record<HubertSize, string>> = {
-  tiny: '0.66 M parameters, for a laptop: minutes to hours on a CPU',
+  tiny: '0.65 M parameters, for a laptop: minutes to hours on a CPU',
   base: "95 M parameters, the paper's BASE: days on several GPUs",
-  large: "316 M parameters, the paper's LARGE on Libri-Light",
-  xlarge: "963 M parameters, the paper's X-LARGE on Libri-Light",
+  large: "317 M parameters, the paper's LARGE on Libri-Light",
+  xlarge: "964 M parameters, the paper's X-LARGE on Libri-Light",
 }
 
 const count = z.int().min(1)

@@ -1,4 +1,4 @@
-import { ctcFinetuning, loadCtcRecognizer, loadLayerFeatures, type ModelPlugin } from '@babble/core'
+import { ctcFinetuning, loadCtcRecognizer, loadLayerFeatures, type ModelPlugin, unitsCommand } from '@babble/core'
 import { type Wav2Vec2Config, writeWav2Vec2Config } from '../config'
 import { Wav2Vec2ForCTC } from '../heads/ctc'
 import { Wav2Vec2Model } from '../model'
@@ -18,6 +18,15 @@ const finetuneTask = ctcFinetuning({
   configJson: (config) => writeWav2Vec2Config(config as Wav2Vec2Config, 'Wav2Vec2ForCTC'),
 })
 
+/** Features of a layer. Group norm leaves padding out: a recording's features must not depend on those that it is extracted with. */
+const loadFeatures: NonNullable<ModelPlugin['loadFeatures']> = (directory, options) =>
+  loadLayerFeatures(
+    'wav2vec2',
+    (path) => Wav2Vec2Model.fromPretrained(path, { config: { groupNormPadding: 'masked' } }),
+    directory,
+    options,
+  )
+
 /** What this package offers to the `babble` command. */
 export const plugin: ModelPlugin = {
   name: 'wav2vec2',
@@ -33,7 +42,6 @@ export const plugin: ModelPlugin = {
   modelTypes: ['wav2vec2'],
   loadRecognizer: (directory, options) =>
     loadCtcRecognizer((path) => Wav2Vec2ForCTC.fromPretrained(path), directory, options),
-  loadFeatures: (directory, options) =>
-    loadLayerFeatures('wav2vec2', (path) => Wav2Vec2Model.fromPretrained(path), directory, options),
-  commands: [codebooksCommand],
+  loadFeatures,
+  commands: [codebooksCommand, unitsCommand('wav2vec2', loadFeatures)],
 }

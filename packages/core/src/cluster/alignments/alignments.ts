@@ -95,8 +95,9 @@ export const readAlignment = async (
   return decode(bytes, path)
     .split(/\r?\n/)
     .flatMap((line, i) => {
-      if (line.trim() === '') return []
-      const [, first, last, label] = /^\s*(\d{1,15})\s+(\d{1,15})\s+(\S.*?)\s*$/.exec(line) ?? []
+      const text = line.trim()
+      if (text === '') return []
+      const [, first, last, label] = /^(\d{1,15})\s+(\d{1,15})\s+(\S.*)$/s.exec(text) ?? []
       if (label === undefined || Number(last) < Number(first)) {
         throw new DataError('a line has a first sample, the sample after the last, and a label.', {
           file: `${path}:${i + 1}`,

@@ -42,10 +42,13 @@ export const selectLabelled = async (
   { labelRate, classes, minSamples, maxSamples = Number.POSITIVE_INFINITY, tolerance }: SelectLabelledOptions,
 ): Promise<LabelledRecordings> => {
   if (labels.length === 0 || labels.length !== classes.length) {
-    throw new ConfigError(`${labels.length} sets of labels for a model that predicts ${classes.length}.`, {
-      field: 'numClasses',
-      cure: 'Give the number of clusters of each set of labels.',
-    })
+    throw new ConfigError(
+      `labels of ${labels.length} set${labels.length === 1 ? '' : 's'} for a model that predicts ${classes.length}.`,
+      {
+        field: 'numClasses',
+        cure: 'Give the number of clusters of each set of labels.',
+      },
+    )
   }
   const bad = new Set<number>()
   const descriptions: string[] = []
