@@ -92,9 +92,9 @@ const full: Settings = {
     diversityLossWeight: 0.5,
   },
   finetuning: {
-    steps: 400,
+    steps: 300,
     batchSize: 8,
-    evaluateEvery: 100,
+    evaluateEvery: 75,
     optimizer: { learningRate: 2e-3, betas: [0.9, 0.98], eps: 1e-6, weightDecay: 0.01 },
     clipNorm: 5,
     config: {

@@ -170,7 +170,7 @@ export abstract class SpeechEncoder<Config extends SpeechEncoderConfig> extends 
       if (shape.length !== 2 || shape[0] !== batch || shape[1] !== frames) {
         throw new DataError(`maskTimeIndices is [${shape}], not [${batch}, ${frames}].`, {
           field: 'maskTimeIndices',
-          cure: 'Draw masks for each utterance, over the frames that its batch has (and labels leave).',
+          cure: 'Give one for each utterance and frame; frames after the last label are cut off.',
         })
       }
       const replaced = tf.cast(tf.expandDims(maskTimeIndices, 2), 'bool')
