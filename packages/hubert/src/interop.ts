@@ -21,7 +21,7 @@ export const checkpointFits = {
   HubertForPreTraining: {
     basePrefix,
     initialised: [maskEmbedding, ...pretrainingHeads],
-    ignored: [maskEmbedding, 'lm_head.'],
+    ignored: [...classificationHead, 'lm_head.', maskEmbedding],
     cures: {
       final_proj: 'For other labels, load it with { newHead: true }.',
       label_embs_concat: 'For other labels, load it with { newHead: true }.',
@@ -30,7 +30,7 @@ export const checkpointFits = {
   HubertForCTC: {
     basePrefix,
     initialised: ['lm_head.', maskEmbedding],
-    ignored: [...pretrainingHeads, maskEmbedding],
+    ignored: [...pretrainingHeads, ...classificationHead, maskEmbedding],
     cures: { 'lm_head.': 'For another vocabulary, load it with { newHead: true }.' },
   },
   HubertForSequenceClassification: {

@@ -94,7 +94,8 @@ export const hubertPretrainingRecipe = (
       featureGradMult: 1,
       featurePenaltyWeight: 0,
       normalize: true,
-      minSamples: 1,
+      // A span of masked frames, and a few around it.
+      minSamples: 4000,
       cropSamples: 80_000,
       batchSamples: 640_000,
     },

@@ -53,6 +53,7 @@ export {
   type PretrainingBatchesOptions,
   pretrainingBatches,
   type Wav2Vec2PretrainingHostBatch,
+  type Wav2Vec2PretrainingSource,
 } from './data/pretraining-batches'
 export { fairseqParameterName, fairseqProcessor } from './fairseq'
 export { type FairseqWav2Vec2, readFairseqConfig } from './fairseq-config'

@@ -22,7 +22,7 @@ export {
   type ClassificationHostBatch,
   classificationBatches,
 } from './data/classification-batches'
-export { type BatchFit, defaultFit, fitLengths } from './data/crops'
+export { type BatchFit, croppingNote, defaultFit, type FittedLengths, fitLengths } from './data/crops'
 export { type CtcBatchesOptions, type CtcHostBatch, ctcBatches } from './data/ctc-batches'
 export {
   cropTargets,

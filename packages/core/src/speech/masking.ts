@@ -1,6 +1,6 @@
 import { type HostArray, intArray, type SpanMaskVariant, sampleBatchSpanMask } from '../data/index'
 import type { HostRng } from '../random/index'
-import { frameCount } from './geometry'
+import { frameCount, ownFrameCount } from './geometry'
 import type { SpeechEncoderConfig } from './speech-encoder-config'
 
 export interface TimeMaskOptions {
@@ -52,7 +52,7 @@ export const specAugmentMasks = (
 ): Record<string, HostArray> => {
   if (!config.applySpecAugment) return {}
   const frames = frameCount(config, paddedLength)
-  const lengths = samples.map((length) => frameCount(config, length))
+  const lengths = samples.map((length) => ownFrameCount(config, length, paddedLength))
   const masks: Record<string, HostArray> = {}
   if (config.maskTimeProb > 0) {
     masks.maskTimeIndices = intArray(timeMask(config, { lengths, frames, rng, variant: 'hf' }), [

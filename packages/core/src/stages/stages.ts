@@ -56,7 +56,10 @@ export const openStages = async (directory: string, options: OpenStagesOptions =
     throw new ConfigError('"fresh" does all stages again, "from" some of them.', { field: 'from', cure: 'Use one.' })
   }
   const folder = resolve(directory)
-  await mkdir(folder, { recursive: true })
+  await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST' && cause.code !== 'ENOTDIR') throw cause
+    throw new ConfigError('there is a file in its place.', { file: folder, cause, cure: 'Name another folder.' })
+  })
   const lock = await RunLock.take(folder)
   try {
     await removeLeftovers(folder)

@@ -62,6 +62,8 @@ export interface HubertPretrainingBatchesOptions extends BatchingOptions {
 /** Batches for pre-training, and what was left out of them. */
 export interface HubertPretrainingSource extends BatchSource<HubertPretrainingHostBatch> {
   readonly recordings: number
+  /** Share of the samples that an epoch's crops hold: see `fitLengths`. */
+  readonly audioKept: number
   /** Recordings left out for their length. */
   readonly unfit: number
   /** Recordings left out because their labels last for another time. */
@@ -113,7 +115,7 @@ export const hubertPretrainingBatches = async (
       config,
     )
   const { fit = defaultFit(config) } = options
-  const { lengths, buckets: bounds } = fitLengths(lengthsOf(dataset, cropSamples), buckets, fit)
+  const { lengths, buckets: bounds, audioKept } = fitLengths(lengthsOf(dataset, cropSamples), buckets, fit)
   const { planner, ownRows } = planBatches(lengths, bounds, options)
   const ratio = labelsPerFrame(config)
   const labelsPerSample = config.labelRate / config.samplingRate
@@ -163,6 +165,7 @@ export const hubertPretrainingBatches = async (
   return {
     name: 'hubert-pretraining',
     recordings: dataset.length,
+    audioKept,
     ...leftOut,
     batchesPerEpoch: () => planner.batchesPerEpoch,
     batch,

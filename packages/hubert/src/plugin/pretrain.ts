@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import {
   ConfigError,
+  croppingNote,
   DataError,
   extractorFile,
   extractorText,
@@ -78,8 +79,10 @@ const classesOf = (recipe: PretrainingSettings, sets: readonly (readonly FrameLa
 
 /** Says what batches leave out. */
 const noteLeftOut = (source: HubertPretrainingSource, part: string, { note }: Pick<TrainingContext, 'note'>): void => {
-  const { recordings, unfit, mislabelled, descriptions } = source
+  const { recordings, unfit, mislabelled, descriptions, audioKept } = source
   const all = recordings + unfit + mislabelled
+  const cropping = croppingNote(audioKept)
+  if (cropping) note(cropping)
   if (unfit > 0) note(`Left out ${unfit} of ${all} ${part} recordings for their length.`)
   if (mislabelled === 0) return
   const more = mislabelled > 3 ? `, the first 3 of which are:` : ':'

@@ -42,6 +42,12 @@ export interface Wav2Vec2PretrainingHostBatch {
   readonly sampledNegativeIndices: HostArray
 }
 
+/** Batches for pre-training. */
+export interface Wav2Vec2PretrainingSource extends BatchSource<Wav2Vec2PretrainingHostBatch> {
+  /** Share of the samples that an epoch's crops hold: see `fitLengths`. */
+  readonly audioKept: number
+}
+
 export interface PretrainingBatchesOptions extends BatchingOptions {
   readonly config: Wav2Vec2Config
   /** Longer utterances are cropped to this many samples, at a random place. Default 250000 (15.6 s), the paper's BASE. */
@@ -64,7 +70,7 @@ export interface PretrainingBatchesOptions extends BatchingOptions {
 export const pretrainingBatches = (
   data: BatchingData,
   options: PretrainingBatchesOptions,
-): BatchSource<Wav2Vec2PretrainingHostBatch> => {
+): Wav2Vec2PretrainingSource => {
   const { config, seed, buckets = 1, cropSamples = 250_000, normalize = true, maskVariant = 'fairseq' } = options
   if (!(config.maskTimeProb > 0)) {
     throw new ConfigError('maskTimeProb is 0, but pre-training predicts masked frames.', {
@@ -78,7 +84,7 @@ export const pretrainingBatches = (
   const dataset = checkedDataset(data, config, options.samplingRate)
   const { fit = defaultFit(config), rank = 0, worldSize = 1 } = options
   const whole = lengthsOf(dataset, cropSamples)
-  const { lengths, buckets: bounds } = fitLengths(whole, buckets, fit)
+  const { lengths, buckets: bounds, audioKept } = fitLengths(whole, buckets, fit)
   const { planner, ownRows } = planBatches(lengths, bounds, options)
 
   const batch = (epoch: number, index: number, signal?: AbortSignal) => {
@@ -116,6 +122,7 @@ export const pretrainingBatches = (
   const { close, readAhead } = dataset
   return {
     name: 'wav2vec2-pretraining',
+    audioKept,
     batchesPerEpoch: () => planner.batchesPerEpoch,
     batch,
     audioSeconds: ({ attentionMask }) => validSeconds(attentionMask, dataset.sampleRate),

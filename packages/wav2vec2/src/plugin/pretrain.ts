@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import {
+  croppingNote,
   extractorFile,
   extractorText,
   Initializer,
@@ -39,6 +40,8 @@ export const pretrainTask: TrainingTask<PretrainingSettings> = {
     const valid = context.valid && (await openDataset(context.valid, { ...selection, part: 'held-out' }, context))
     const batching = { config, seed, cropSamples, maxSamples: batchSamples, buckets }
     const data = pretrainingBatches(train, { ...batching, multipleOf })
+    const cropping = croppingNote(data.audioKept)
+    if (cropping) context.note(cropping)
     const model = new Wav2Vec2ForPreTraining(config, new Initializer(seed))
     const objective = new Wav2Vec2PretrainingObjective(model, {
       gumbelTemperature,

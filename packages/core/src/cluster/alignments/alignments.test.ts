@@ -44,6 +44,15 @@ describe('openAlignments', () => {
     ])
   })
 
+  it('takes the whole name where names have dots of their own', async () => {
+    const rows = ['utt.1', 'utt.2', 'utt'].map((name, i) => `${name}\t0\t1\tlabel ${i}`)
+    const table = await write('table.tsv', ['path\tstart\tend\tlabel', ...rows].join('\n'))
+    const alignments = await openAlignments(table)
+    expect(await labels(alignments.segments('/corpus/utt.1'))).toEqual(['label 0'])
+    expect(await labels(alignments.segments('/corpus/utt.2.wav'))).toEqual(['label 1'])
+    expect(await labels(alignments.segments('/corpus/utt.wav'))).toEqual(['label 2'])
+  })
+
   it('tells recordings of one name by their folders, and takes no alignment for two', async () => {
     for (const digit of ['zero', 'one']) await write(`${digit}/1.TextGrid`, grid(digit))
     await write('two/2.TextGrid', grid('two'))

@@ -7,7 +7,7 @@ import { readSegmentTable } from './segment-table'
 import { parseTextGrid, type TextGrid } from './text-grid'
 
 /** No alignment of one recording is longer. */
-const longestFile = 64e6
+const longestFile = 16e6
 
 /** Where the units of recordings are in time: phones or words. */
 export interface Alignments {
@@ -169,12 +169,18 @@ class RecordingIndex {
   }
 
   find(recording: string): string | undefined {
-    const wanted = withoutExtension(recording.split(sep).join('/'))
-    const candidates = this.#byName.get(basename(wanted)) ?? []
-    if (candidates.length < 2) return candidates[0] === undefined ? undefined : this.#give(candidates[0], recording)
-    const ends = (name: string) => `/${wanted}`.endsWith(`/${name}`)
+    const path = recording.split(sep).join('/')
+    const wanted = withoutExtension(path)
+    const ends = (name: string) => `/${wanted}`.endsWith(`/${name}`) || `/${path}`.endsWith(`/${name}`)
+    const named = (key: string) => this.#byName.get(key) ?? []
+    const exactly = (key: string) => named(key).filter((name) => basename(name) === key)
+    // Where what looks like an ending belongs to the name (utt.1, utt.2), the whole name decides.
+    const tiers = [exactly(basename(path)), exactly(basename(wanted)), named(basename(wanted))]
+    const candidates = tiers.find((names) => names.length > 0) ?? []
+    if (candidates.length === 0) return undefined
     const fitting = candidates.filter((name) => ends(name) || ends(withoutExtension(name)))
     if (fitting.length === 1) return this.#give(fitting[0]!, recording)
+    if (candidates.length === 1) return this.#give(candidates[0]!, recording)
     throw this.#ambiguous(
       `${candidates.length} alignments could be meant for ${recording}: ${candidates.slice(0, 3).join(', ')}`,
     )

@@ -11,16 +11,34 @@ export type BatchFit = 'crop' | 'pad'
 export const defaultFit = ({ featExtractNorm, groupNormPadding }: SpeechEncoderConfig): BatchFit =>
   featExtractNorm === 'group' && groupNormPadding === 'reference' ? 'crop' : 'pad'
 
+export interface FittedLengths {
+  readonly lengths: Uint32Array
+  /** For `planBatches`. */
+  readonly buckets: number | PaddingLimit | readonly number[]
+  /** Share of the samples that an epoch's crops hold; with few buckets one short recording shortens many. */
+  readonly audioKept: number
+}
+
 /** Lengths of utterances after cropping, and the lengths that batches are padded to, for `planBatches`. */
 export const fitLengths = (
   lengths: Uint32Array,
   buckets: number | PaddingLimit | readonly number[],
   fit: BatchFit,
-): { lengths: Uint32Array; buckets: number | PaddingLimit | readonly number[] } => {
-  if (fit === 'pad') return { lengths, buckets }
+): FittedLengths => {
+  if (fit === 'pad') return { lengths, buckets, audioKept: 1 }
   const bounds = Array.isArray(buckets) ? (buckets as number[]) : lowerBounds(lengths, buckets as number | PaddingLimit)
-  return { lengths: cropLengths(lengths, bounds), buckets: bounds }
+  const cropped = cropLengths(lengths, bounds)
+  return { lengths: cropped, buckets: bounds, audioKept: total(cropped) / Math.max(1, total(lengths)) }
 }
+
+/** What to tell users where cropping to the shortest of a bucket keeps less than half of the recordings; undefined where it does not. */
+export const croppingNote = (audioKept: number): string | undefined =>
+  audioKept >= 0.5
+    ? undefined
+    : `Recordings are cropped to the shortest of their bucket, which keeps ${(100 * audioKept).toFixed(0)} % of each epoch's audio: ` +
+      'use more buckets (data.buckets), or leave out the shortest recordings.'
+
+const total = (lengths: Uint32Array): number => lengths.reduce((sum, length) => sum + length, 0)
 
 /** Lengths to crop to: the shortest of each of `buckets` groups of about equally many utterances. */
 const lowerBounds = (lengths: Uint32Array, buckets: number | PaddingLimit): number[] => {
