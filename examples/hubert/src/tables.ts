@@ -1,4 +1,5 @@
-import { formatDuration } from '@babble/core'
+import { join } from 'node:path'
+import { type FinishedStage, formatDuration, readRunLog } from '@babble/core'
 import { percent } from '@babble/example-common'
 import type { heldOut } from './corpus'
 import { startNames } from './finetune'
@@ -39,6 +40,12 @@ export const qualityTable = (outcome: Outcome, settings: Settings): Table => {
   }
 }
 
+/** Seconds of training, which a stage's own time lacks of attempts that were killed. */
+const trainingSeconds = ({ directory }: FinishedStage<object>): number => {
+  const last = readRunLog(join(directory, 'run')).findLast((record) => record.kind === 'train')
+  return last?.kind === 'train' ? last.seconds : 0
+}
+
 const speakers = { valid: 'seen speakers', test: 'unseen speaker' } as const
 
 /** Error rates of the fine-tuned models, and what went into their pre-training. */
@@ -53,7 +60,7 @@ export const errorTable = ({ finetuned, iterations, wav2vec2 }: Outcome): Table 
       'pre-training',
       'updates',
       'audio heard',
-      'time',
+      'training time',
       'WER, seen speakers',
       'WER, unseen speaker',
       'CER, unseen speaker',
@@ -66,7 +73,7 @@ export const errorTable = ({ finetuned, iterations, wav2vec2 }: Outcome): Table 
         start === 'hubert' ? 'HuBERT, two iterations' : startNames[start],
         String(sum((stage) => stage.result.updates)),
         formatDuration(sum((stage) => stage.result.audioSeconds)),
-        formatDuration(sum((stage) => stage.seconds)),
+        formatDuration(sum(trainingSeconds)),
         percent(result.validWordErrorRate),
         percent(result.testWordErrorRate),
         percent(result.testCharacterErrorRate),
