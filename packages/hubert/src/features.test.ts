@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Codebook, collapseUnits, type FeatureFrames, HostRng, Initializer, unitSource } from '@babble/core'
 import { enginesUnderTest, useEngine } from '@babble/core/testing'
+import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hubertTiny } from './config'
 import { loadHubertFeatures } from './features'
@@ -54,6 +55,35 @@ describe.each(enginesUnderTest())('features of a layer, on %s', (engine) => {
     expect(labels.map((row) => [...row])).toEqual(expected.map((row) => [...row]))
     expect(labels.map(({ length }) => length)).toEqual([93, 21])
     expect([...collapseUnits(labels[0]!).units.subarray(0, 20)]).toEqual(Array.from({ length: 20 }, (_, unit) => unit))
+    units.dispose()
+  })
+
+  it('are those of its pieces, in a long recording', async () => {
+    const source = await loadHubertFeatures(folder, { batchSize: 4, longestSeconds: 1 })
+    // Of 50 frames each: 125 frames in all, of which the last 25 are a piece of their own.
+    const recording = noise(3, 400 + 124 * 320)
+    const [whole, beside] = await source.extract([recording, short])
+    expect([whole!.frames, beside!.frames]).toEqual([125, 21])
+    const mean = recording.reduce((sum, value) => sum + value, 0) / recording.length
+    const power = recording.reduce((sum, value) => sum + (value - mean) ** 2, 0) / recording.length
+    const normalised = recording.map((value) => (value - mean) / Math.sqrt(power + 1e-7))
+    // A piece in itself is not normalised anew.
+    const model = await HubertModel.fromPretrained(folder, { config: { groupNormPadding: 'masked' } })
+    for (const [first, frames] of [
+      [0, 50],
+      [50, 50],
+      [100, 25],
+    ] as const) {
+      const samples = normalised.slice(first * 320, first * 320 + (frames - 1) * 320 + 400)
+      const input = tf.tensor2d(samples, [1, samples.length])
+      const data = model.forward({ inputValues: input }).lastHiddenState.dataSync() as Float32Array
+      const own = { data: whole!.data.slice(first * 128, (first + frames) * 128), frames, dim: 128 }
+      expect(largestDifference(own, { data, frames, dim: 128 })).toBeLessThan(1e-4)
+    }
+    const codebook = new Codebook(whole!.data.slice(40 * 128, 60 * 128), 128)
+    const units = unitSource(source, codebook)
+    expect([...(await units.label([recording]))[0]!]).toEqual([...(await codebook.label(whole!))])
+    model.dispose()
     units.dispose()
   })
 

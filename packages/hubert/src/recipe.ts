@@ -85,7 +85,7 @@ export const hubertPretrainingRecipe = (
   const paper = { maskedWeight: 1, unmaskedWeight: 0, minSamples: 32_000, cropSamples: 250_000 }
   const recipe = {
     tiny: {
-      // As LARGE is trained: what keeps BASE steady for 400,000 updates keeps so small a model from learning anything in 2,000.
+      // Norms and no dropout as in LARGE: what keeps BASE steady for 400,000 updates keeps so small a model from learning anything in 2,000.
       config: hubertTiny({ ...tinyPretraining, ...fields }),
       maxSteps: 2000,
       optimizer: adam(2e-3),

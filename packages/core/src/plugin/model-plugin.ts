@@ -163,6 +163,10 @@ export interface SpeechRecognizer {
 export interface LayerOptions extends Pick<LoadModelOptions, 'batchSize'> {
   /** 0 is what the Transformer is given, n the output of its block n. Default: the last. */
   readonly layer?: number
+  /**
+   * Seconds of a recording that are worked on at once. Longer ones are cut there, as fairseq's dumps are, since attention takes memory by the square. Default 100.
+   */
+  readonly longestSeconds?: number
 }
 
 /** Turns waveforms into frames of features: a front end, or a model's layer. */

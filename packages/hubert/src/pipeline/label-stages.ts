@@ -158,12 +158,13 @@ const clusterStage = (
   stages.stage({
     name: `${iteration}-clusters`,
     title: `${clusters} clusters`,
-    inputs: { clusters, ...clustering },
+    inputs: { clusters, seed: 0, ...clustering },
     reads: [features],
     run: (context) =>
       withDump(features.file(dumpFile('train')), async (dump) => {
         const frames = concatenateDumps([dump])
         const { codebook, inertia, counts } = await miniBatchKMeans(frames, {
+          seed: 0,
           ...clustering,
           clusters,
           onStep: ({ step, steps }) => context.progress('Batches', step, steps),

@@ -201,7 +201,8 @@ const makeJob = (
     },
     dispose: () => {
       model.dispose()
-      void close()
+      // Files that were only read: there is nothing to lose.
+      close().catch(() => {})
     },
   }
 }

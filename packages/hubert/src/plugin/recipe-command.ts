@@ -27,6 +27,15 @@ const numbersOf = (name: string, value: unknown): number[] =>
       })
     })
 
+const numberOf = (name: string, value: unknown, least: number): number => {
+  const number = Number(value)
+  if (String(value).trim() !== '' && Number.isSafeInteger(number) && number >= least) return number
+  throw new ConfigError(`--${name} is "${String(value)}".`, {
+    field: name,
+    cure: `Give a whole number of at least ${least}.`,
+  })
+}
+
 const sizeOf = (value: unknown): HubertSize => {
   if (typeof value === 'string' && Object.hasOwn(sizes, value)) return value as HubertSize
   throw new ConfigError(`--size is "${String(value)}".`, {
@@ -122,13 +131,13 @@ export const recipeCommand: PluginCommand = {
     const reference = await referenceOf(options, corpus, context)
     const plan = {
       ...size,
-      iterations: numbersOf('iterations', text('iterations'))[0]!,
+      iterations: numberOf('iterations', text('iterations'), 1),
       ...numbers('clusters'),
       ...numbers('layers'),
       ...numbers('samples'),
       ...numbers('steps'),
       lastClusters: options.lastClusters !== false,
-      clustering: { seed: numbersOf('seed', text('seed'))[0]! },
+      clustering: { seed: numberOf('seed', text('seed'), 0) },
       recipe,
     }
     // What is wrong with it is said before the engine starts.

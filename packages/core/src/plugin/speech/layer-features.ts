@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Codebook } from '../../cluster/index'
 import { nearestOf, type PlacedCentroids, place } from '../../cluster/nearest-centroids'
-import { toTensors } from '../../data/index'
+import { floatArray, intArray, normalizeWaveform, toTensors } from '../../data/index'
 import { type CompiledFunction, compile } from '../../engine/index'
 import { ConfigError } from '../../errors'
 import type { FeatureFrames } from '../../features/index'
@@ -25,7 +25,26 @@ interface Inputs {
   readonly attentionMask: tf.Tensor
 }
 
-/** The frames of one of the Transformer's layers. */
+/** Seconds of a batch, padding included. */
+const largestBatch = 320
+
+/** A part of a waveform. */
+interface Piece {
+  /** Its waveform's index. */
+  readonly waveform: number
+  readonly firstFrame: number
+  readonly frames: number
+  readonly samples: Float32Array
+}
+
+interface PieceBatch {
+  readonly pieces: readonly Piece[]
+  readonly rows: number
+  /** Samples of a row. */
+  readonly length: number
+}
+
+/** The frames of one of the Transformer's layers. Recordings of any length: long ones are worked on in pieces, whose frames do not see the others. */
 export class LayerFeatures implements FeatureSource {
   readonly name: string
   readonly sampleRate: number
@@ -33,6 +52,7 @@ export class LayerFeatures implements FeatureSource {
   readonly hopSamples: number
   readonly minSamples: number
   readonly batchSize: number
+  readonly #longestSeconds: number
   readonly #model: Encoder
   readonly #extractor: SpeechFeatureExtractor
   readonly #layer: (inputs: Inputs) => tf.Tensor
@@ -43,7 +63,7 @@ export class LayerFeatures implements FeatureSource {
     name: string,
     model: Encoder,
     extractor: SpeechFeatureExtractor,
-    { layer, batchSize = 8 }: LayerOptions = {},
+    { layer, batchSize = 8, longestSeconds = 100 }: LayerOptions = {},
   ) {
     const { config } = model
     const blocks = config.numHiddenLayers
@@ -59,7 +79,14 @@ export class LayerFeatures implements FeatureSource {
     this.dim = config.hiddenSize
     this.hopSamples = samplesPerFrame(config)
     this.minSamples = receptiveField(config)
+    if (!(longestSeconds >= 1)) {
+      throw new ConfigError(`longestSeconds is ${longestSeconds}.`, {
+        field: 'longestSeconds',
+        cure: 'Use at least 1.',
+      })
+    }
     this.batchSize = batchSize
+    this.#longestSeconds = longestSeconds
     this.#model = model
     this.#extractor = extractor
     this.#layer = (inputs) => {
@@ -71,16 +98,22 @@ export class LayerFeatures implements FeatureSource {
   }
 
   async extract(waveforms: readonly Float32Array[]): Promise<FeatureFrames[]> {
-    const inputs = this.#inputs(waveforms)
-    const output = this.#program(inputs)
-    const values = (await output.data()) as Float32Array
-    const frames = output.shape[1]!
-    tf.dispose([inputs, output])
-    return waveforms.map((waveform, item) => {
-      const valid = this.#framesOf(waveform)
-      const start = item * frames * this.dim
-      return { data: values.slice(start, start + valid * this.dim), frames: valid, dim: this.dim }
+    const found = waveforms.map((waveform) => {
+      const frames = this.#framesOf(waveform)
+      return { data: new Float32Array(frames * this.dim), frames, dim: this.dim }
     })
+    for (const batch of this.#batches(waveforms)) {
+      const inputs = this.#upload(batch)
+      const output = this.#program(inputs)
+      tf.dispose(inputs)
+      const values = (await output.data().finally(() => output.dispose())) as Float32Array
+      const size = values.length / batch.rows
+      batch.pieces.forEach(({ waveform, firstFrame, frames }, row) => {
+        const own = values.subarray(row * size, row * size + frames * this.dim)
+        found[waveform]!.data.set(own, firstFrame * this.dim)
+      })
+    }
+    return found
   }
 
   units(codebook: Codebook): Pick<UnitSource, 'label' | 'dispose'> {
@@ -93,15 +126,19 @@ export class LayerFeatures implements FeatureSource {
       { name: `${this.name} units` },
     )
     const label = async (waveforms: readonly Float32Array[]): Promise<Int32Array[]> => {
-      const inputs = this.#inputs(waveforms)
-      const found = program(inputs, placed)
-      tf.dispose(inputs)
-      const frames = found.labels.shape[0] / this.batchSize
-      const parts = waveforms.map((waveform, item) => {
-        const start = item * frames
-        return [start, start + this.#framesOf(waveform)] as const
-      })
-      return unitsOf(found, parts, this.name)
+      const units = waveforms.map((waveform) => new Int32Array(this.#framesOf(waveform)))
+      for (const batch of this.#batches(waveforms)) {
+        const inputs = this.#upload(batch)
+        const found = program(inputs, placed)
+        tf.dispose(inputs)
+        const size = found.labels.shape[0] / batch.rows
+        const parts = batch.pieces.map(({ frames }, row) => [row * size, row * size + frames] as const)
+        const labels = await unitsOf(found, parts, this.name)
+        batch.pieces.forEach(({ waveform, firstFrame }, row) => {
+          units[waveform]!.set(labels[row]!, firstFrame)
+        })
+      }
+      return units
     }
     return {
       label,
@@ -121,18 +158,50 @@ export class LayerFeatures implements FeatureSource {
     return Math.max(0, frameCount(this.#model.config, length))
   }
 
-  /** A full batch, whose length is one of whole seconds: few programs are compiled. */
-  #inputs(waveforms: readonly Float32Array[]): Inputs {
-    const full = Array.from({ length: this.batchSize }, (_, item) => waveforms[item] ?? waveforms[0]!)
-    const longest = full.reduce((most, { length }) => Math.max(most, length), this.minSamples)
-    const length = Math.ceil(longest / this.sampleRate) * this.sampleRate
-    const { inputValues } = this.#extractor.extract(full, { length })
-    const mask = new Int32Array(full.length * length)
-    full.forEach((waveform, item) => {
-      mask.fill(1, item * length, item * length + waveform.length)
+  /** Waveforms in pieces of at most `longestSeconds`, in batches of at most {@link largestBatch}. */
+  *#batches(waveforms: readonly Float32Array[]): Generator<PieceBatch> {
+    const pieces = waveforms.flatMap((waveform, index) => this.#cut(waveform, index))
+    for (let at = 0; at < pieces.length; ) {
+      let rows = this.batchSize
+      // A few numbers of rows, and lengths of whole seconds: few programs are compiled.
+      const seconds = (count: number) => {
+        const longest = pieces.slice(at, at + count).reduce((most, { samples }) => Math.max(most, samples.length), 0)
+        return Math.ceil(Math.max(longest, this.minSamples) / this.sampleRate)
+      }
+      while (rows > 1 && rows * seconds(rows) > largestBatch) rows = Math.ceil(rows / 2)
+      const own = pieces.slice(at, at + rows)
+      yield { pieces: own, rows, length: seconds(rows) * this.sampleRate }
+      at += own.length
+    }
+  }
+
+  /** A waveform's pieces, each with the samples that its frames are made of, so that every frame is made once. */
+  #cut(waveform: Float32Array, index: number): Piece[] {
+    // Of the whole recording, as in training.
+    const whole = this.#extractor.doNormalize ? normalizeWaveform(waveform) : waveform
+    const total = this.#framesOf(waveform)
+    const most = Math.floor((this.#longestSeconds * this.sampleRate) / this.hopSamples)
+    return Array.from({ length: Math.ceil(total / most) }, (_, piece) => {
+      const firstFrame = piece * most
+      const frames = Math.min(most, total - firstFrame)
+      const start = firstFrame * this.hopSamples
+      const end = frames === total ? whole.length : start + (frames - 1) * this.hopSamples + this.minSamples
+      return { waveform: index, firstFrame, frames, samples: whole.subarray(start, end) }
     })
-    const attentionMask = { data: mask, shape: [full.length, length], dtype: 'int32' as const }
-    return toTensors({ inputValues, attentionMask }) as unknown as Inputs
+  }
+
+  /** A full batch: rows that are over repeat the first. */
+  #upload({ pieces, rows, length }: PieceBatch): Inputs {
+    const values = new Float32Array(rows * length)
+    const mask = new Int32Array(rows * length)
+    for (let row = 0; row < rows; row++) {
+      const { samples } = pieces[row] ?? pieces[0]!
+      values.set(samples, row * length)
+      mask.fill(1, row * length, row * length + samples.length)
+    }
+    const shape = [rows, length]
+    const inputs = { inputValues: floatArray(values, shape), attentionMask: intArray(mask, shape) }
+    return toTensors(inputs) as unknown as Inputs
   }
 }
 
