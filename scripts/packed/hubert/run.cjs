@@ -6,7 +6,9 @@ exports.run = async ({ core, hubert, tf }) => {
   // TensorFlow.js's wasm backend has no kernels for the gradients of convolutions.
   if (engine.backend === 'wasm') await core.loadEngine({ backend: 'cpu', quiet: true })
   const recordings = Array.from({ length: 4 }, (_, i) => {
-    const waveform = Float32Array.from({ length: 8000 }, (_, at) => Math.sin(at * (0.05 + 0.1 * ((i + (at >> 11)) % 4))))
+    const waveform = Float32Array.from({ length: 8000 }, (_, at) =>
+      Math.sin(at * (0.05 + 0.1 * ((i + (at >> 11)) % 4))),
+    )
     return { path: `${i}.wav`, waveform, samples: waveform.length }
   })
   const frontEnd = core.makeFrontEnd({ type: 'hubert-mfcc' })
@@ -21,7 +23,11 @@ exports.run = async ({ core, hubert, tf }) => {
   const { history } = await new core.Trainer({
     model,
     objective: new hubert.HubertPretrainingObjective(model),
-    data: await hubert.hubertPretrainingBatches(recordings, [core.labelsInMemory(labels)], { config, batchSize: 4, seed: 1 }),
+    data: await hubert.hubertPretrainingBatches(recordings, [core.labelsInMemory(labels)], {
+      config,
+      batchSize: 4,
+      seed: 1,
+    }),
     optimizer: { learningRate: 1e-3 },
     maxSteps: 6,
     logEvery: 1,
@@ -29,5 +35,7 @@ exports.run = async ({ core, hubert, tf }) => {
   }).run()
   const losses = history.map(({ metrics }) => metrics.loss)
   assert.ok(losses.every(Number.isFinite) && losses.at(-1) < losses[0], `losses ${losses}`)
-  console.log(`loss ${losses[0].toFixed(3)} to ${losses.at(-1).toFixed(3)} in ${losses.length} steps on ${tf.getBackend()}`)
+  console.log(
+    `loss ${losses[0].toFixed(3)} to ${losses.at(-1).toFixed(3)} in ${losses.length} steps on ${tf.getBackend()}`,
+  )
 }
